@@ -1,0 +1,110 @@
+/*
+ * HTTP: many requests in flight on few connections (libcurl multi), driven by one thread.
+ *
+ *	struct o2_http *http = o2_http_new();
+ *	struct o2_http_host *host = o2_http_host_new(http, &settings, &err);
+ *	struct o2_http_request request = { .method = "GET", .path = "/version", .max_answer_bytes = 1 << 20 };
+ *	struct o2_http_answer answer = { 0 };
+ *	o2_http_do(host, &request, &answer, &err);        // or o2_http_start() with a callback, then o2_http_poll()
+ *	o2_http_answer_release(&answer);
+ *
+ * An answer with any HTTP status is an answer; only what prevents one is an error: O2_ETRANSIENT (no connection, reset,
+ * truncated, time-out: the request may or may not have taken effect), O2_EAUTH (the server's certificate is not accepted),
+ * O2_ELIMIT (larger than allowed). Redirects are not followed, TLS is 1.2 or newer and never skipped unless asked for,
+ * nothing is retried here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/strs.h"
+
+struct o2_http;      /* the event loop and its connections */
+struct o2_http_host; /* one server: address, TLS, proxy, headers that every request carries */
+struct o2_http_call; /* one request in flight */
+
+struct o2_http_settings {
+	const char *url;             /* https://host[:port][/prefix]; without a trailing slash */
+	const char *ca_pem;          /* certificates to trust; NULL: the system's */
+	const char *cert_pem;        /* client certificate and key; both or neither */
+	const char *key_pem;
+	const char *server_name;     /* SNI and name to verify, where it differs from the URL's host */
+	const char *proxy_url;       /* http, https or socks5; NULL: the environment decides */
+	bool insecure;               /* accept any certificate */
+	bool disable_compression;
+	int connect_timeout_ms;      /* 0: 10 s */
+};
+
+struct o2_http_request {
+	const char *method;
+	const char *path;            /* begins with '/', percent-encoded, with its query; copied */
+	const struct o2_strs *headers; /* "Name: value"; copied; may be NULL */
+	const char *body;            /* borrowed until the call is done; may be NULL */
+	size_t body_len;
+	size_t max_answer_bytes;     /* decompressed; 0: 64 MiB */
+	int timeout_ms;              /* whole exchange; 0: none (streams) */
+	int idle_timeout_ms;         /* without a byte; 0: none */
+	/* Streams: called with every piece of a 2xx body instead of collecting it. A negative return ends the call with that code. */
+	int (*on_data)(void *arg, const char *bytes, size_t len);
+	void *on_data_arg;
+};
+
+struct o2_http_answer {
+	int status;                  /* 200 ...; 0: none arrived */
+	int http_version;            /* 11 or 20 */
+	struct o2_buf body;
+	char content_type[128];
+	int retry_after_s;           /* -1: the header was absent */
+	char warning[256];           /* the first Warning header's text, "" if none */
+	int64_t elapsed_us;
+};
+
+/* `answer` belongs to the callback's owner (release it). err->code is 0 when there is an answer. */
+typedef void o2_http_done_fn(void *arg, struct o2_http_answer *answer, const struct o2_err *err);
+
+struct o2_http *o2_http_new(void);
+/* No call may be in flight; hosts go with it. */
+void o2_http_free(struct o2_http *http);
+O2_DEFINE_FREEP(struct o2_http, o2_http_free)
+
+/* Copies the settings. Errors: O2_EINVALID (bad URL, certificate or key that can't be read). Freed with its o2_http. */
+O2_MUST_CHECK struct o2_http_host *o2_http_host_new(struct o2_http *http, const struct o2_http_settings *settings, struct o2_err *err);
+struct o2_http *o2_http_host_loop(struct o2_http_host *host);
+/* Close the host's connections and use another client certificate from now on (NULLs: none). */
+O2_MUST_CHECK int o2_http_host_rekey(struct o2_http_host *host, const char *cert_pem, const char *key_pem, struct o2_err *err);
+
+/* Begin a request; `done` is called from o2_http_poll(), never from here. */
+struct o2_http_call *o2_http_start(struct o2_http_host *host, const struct o2_http_request *request, o2_http_done_fn *done, void *arg);
+/* Drop a call: `done` is not called any more. */
+void o2_http_abandon(struct o2_http_call *call);
+/* Move everything in flight on, for at most `timeout_ms` or until something was done; returns the calls still in flight. Wakes early at a signal. */
+int o2_http_poll(struct o2_http *http, int timeout_ms);
+int o2_http_in_flight(const struct o2_http *http);
+
+/* One request, waited for. Other calls in flight move on meanwhile. */
+O2_MUST_CHECK int o2_http_do(struct o2_http_host *host, const struct o2_http_request *request, struct o2_http_answer *out_answer, struct o2_err *err);
+void o2_http_answer_release(struct o2_http_answer *answer);
+
+/*
+ * WebSocket (RFC 6455) over its own connection.
+ *
+ * protocols   offered sub-protocols, comma separated; the one chosen is in o2_http_ws_protocol().
+ * on failure  the HTTP status is in err->number (origin HTTP) and its body, if any, in `out_refusal` (release it).
+ */
+struct o2_http_ws;
+O2_MUST_CHECK struct o2_http_ws *o2_http_ws_open(struct o2_http_host *host, const struct o2_http_request *request, const char *protocols, struct o2_http_answer *out_refusal, struct o2_err *err);
+const char *o2_http_ws_protocol(const struct o2_http_ws *ws);
+/* Send one binary message. */
+O2_MUST_CHECK int o2_http_ws_send(struct o2_http_ws *ws, const void *bytes, size_t len, struct o2_err *err);
+/*
+ * Receive one whole message (pings are answered inside). Returns 1: a message is in `message` (cleared first); 0: the peer closed;
+ * negative: error. O2_ETRANSIENT with number ETIMEDOUT (origin errno) after `timeout_ms` without one.
+ */
+O2_MUST_CHECK int o2_http_ws_receive(struct o2_http_ws *ws, struct o2_buf *message, int timeout_ms, struct o2_err *err);
+void o2_http_ws_free(struct o2_http_ws *ws);
+O2_DEFINE_FREEP(struct o2_http_ws, o2_http_ws_free)

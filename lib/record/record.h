@@ -1,0 +1,192 @@
+/*
+ * The transaction's record, and every write that a transaction makes: lock, R1, R2, write set, owner, guarded writes.
+ * This is the only module that writes to a cluster (a check proves it).
+ *
+ * Calling sequence of a run that goes well:
+ *
+ *	o2_record_new(); o2_record_lock();           // A, and B where its namespaces exist
+ *	o2_record_declare(); o2_record_begin();      // write set, then R1 = OPEN: from here on recovery knows everything
+ *	o2_record_create_many();                     // inert, owned; namespaces, R2 and owner first
+ *	o2_record_check(); o2_record_change_many();  // forward writes, each read - R1 is mine - compare and swap
+ *	o2_record_decide();                          // R1: OPEN -> COMMITTED, the decision
+ *	o2_record_mirror(); o2_record_change_many(); // R2, then B is opened
+ *	o2_record_release_many(); o2_record_finish();
+ *
+ * Recovery: o2_record_find(), o2_record_load(), o2_record_take_over(), then the same functions forwards, or o2_record_abort(),
+ * o2_record_remove_many(), o2_record_close() backwards.
+ *
+ * Caveats: everything here may be repeated after a crash at any instruction. An unknown outcome is settled by reading
+ * (PROTOCOL.md U9), for as long as `patience_ms`; after that O2_ETRANSIENT names the cluster that was lost.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/err.h"
+#include "base/strs.h"
+#include "doc/doc.h"
+#include "kube/kube.h"
+
+#define O2_RECORD_ID_SIZE 16
+
+enum o2_side { O2_SOURCE, O2_TARGET, O2_SIDE_COUNT };
+
+enum o2_record_state {
+	O2_STATE_ABSENT,
+	O2_STATE_OPEN,
+	O2_STATE_COMMITTED,
+	O2_STATE_DONE,
+	O2_STATE_ABORTED,
+	O2_STATE_COUNT
+};
+const char *o2_record_state_name(enum o2_record_state state); /* "OPEN" */
+
+/* What R1 says besides its state. Owned by the record. */
+struct o2_record_head {
+	char id[O2_RECORD_ID_SIZE];
+	enum o2_record_state state;
+	int epoch;          /* counts takeovers, from 1 */
+	char *holder;       /* who works on it: "host:pid:nonce" */
+	char *mode;         /* "copy" */
+	char *source_name, *target_name;   /* context names as the user gave them */
+	char *source_cluster, *target_cluster; /* o2_kube_cluster_id */
+	struct o2_strs source_namespaces, target_namespaces;
+	struct o2_doc *options;  /* what the command line asked for, enough to build the plan again */
+	char *plan_digest;  /* o2_app_digest of what was planned */
+	char *write_set_digest;
+	int write_set_chunks;
+	char *phase;        /* last phase that was reached */
+	char *reason;       /* why it was aborted, "" otherwise */
+	bool clean;         /* nothing is left to undo or to finish */
+	int64_t created;    /* seconds since 1970 */
+	int64_t changed;
+	struct o2_doc *report; /* steps with predicted and actual times; NULL before the end */
+};
+
+/* One thing that the transaction touches, as the write set lists it. */
+struct o2_record_entry {
+	char *step;   /* name of the step type that touches it; its undo is asked later */
+	enum o2_side side;
+	char *api_version, *kind;
+	char *ns;     /* NULL for cluster-scoped */
+	char *name;
+	int wave;     /* undone in falling order */
+};
+
+struct o2_record;
+
+/* A fresh transaction with an id of its own; nothing is written. `source` and `target` may be the same cluster, not the same namespace. */
+struct o2_record *o2_record_new(struct o2_kube *source, struct o2_kube *target, const char *mode);
+void o2_record_free(struct o2_record *record);
+O2_DEFINE_FREEP(struct o2_record, o2_record_free)
+/* How long a lost cluster is waited for. Default 60,000. */
+void o2_record_set_patience(struct o2_record *record, int patience_ms);
+
+const struct o2_record_head *o2_record_head(const struct o2_record *record);
+const char *o2_record_id(const struct o2_record *record);
+struct o2_kube *o2_record_kube(const struct o2_record *record, enum o2_side side);
+
+/* --- forwards ------------------------------------------------------------------------------------------------------- */
+
+/*
+ * CREATE the lock in a namespace (PROTOCOL.md U13).
+ * Errors  O2_EBUSY, naming the transaction that holds it and what to do. A lock of this transaction is success.
+ */
+O2_MUST_CHECK int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, struct o2_err *err);
+
+/* Add an entry to the write set; only before o2_record_begin(). Copies. */
+void o2_record_declare(struct o2_record *record, const struct o2_record_entry *entry);
+
+/*
+ * Write the write set, then R1 = OPEN, into the first source namespace.
+ * options  copied; no secret values.
+ */
+struct o2_record_begin {
+	const struct o2_strs *source_namespaces, *target_namespaces;
+	const char *source_name, *target_name;
+	const struct o2_doc *options;
+	const char *plan_digest;
+};
+O2_MUST_CHECK int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begin, struct o2_err *err);
+
+/*
+ * Read R1: is it still this process's, and in `state`?
+ * Errors  O2_ECONFLICT: taken over, aborted or committed by somebody else (the message says by whom); O2_ETRANSIENT: A is lost.
+ */
+O2_MUST_CHECK int o2_record_check(struct o2_record *record, enum o2_record_state state, struct o2_err *err);
+
+/* CREATE a target namespace (labelled; `object` may carry labels and annotations to set). O2_ECONFLICT if somebody else made it. */
+O2_MUST_CHECK int o2_record_create_namespace(struct o2_record *record, const char *ns, const struct o2_doc *object, struct o2_err *err);
+/* R2 = OPEN in the first target namespace; the owner in every one. Repeatable. */
+O2_MUST_CHECK int o2_record_create_mirror(struct o2_record *record, struct o2_err *err);
+O2_MUST_CHECK int o2_record_create_owner(struct o2_record *record, const char *ns, struct o2_err *err);
+
+/*
+ * CREATE objects on B with label and, if namespaced and `owned`, an ownerReference to the owner of their namespace.
+ * R1 is read once before the first (U2). An object of this transaction that is there already is success (repeat after a crash).
+ *
+ * Errors  the first failure, prefixed with its object; O2_ECONFLICT if an object is there that is not ours. Objects made before
+ *         the failure stay: the undo knows them.
+ */
+struct o2_record_object {
+	const struct o2_kube_kind *kind;
+	const char *ns, *name;
+	const struct o2_doc *object; /* full body for create; merge patch for change; NULL for remove and release */
+};
+O2_MUST_CHECK int o2_record_create_many(struct o2_record *record, struct o2_record_object *objects, size_t count, bool owned, enum o2_record_state state, struct o2_err *err);
+
+/*
+ * Patch objects of this transaction: read - R1 is mine and in `state` - compare and swap, repeated while controllers move the version.
+ * `mark` is written as annotation os2os.io/phase in the same write; an object that carries it already is left alone (U7).
+ * Objects that do not carry this transaction's label are O2_ECONFLICT.
+ */
+O2_MUST_CHECK int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects, size_t count, const char *mark, enum o2_record_state state, struct o2_err *err);
+
+/* The decision: R1 OPEN -> COMMITTED by compare and swap. O2_ECONFLICT: somebody decided otherwise. A lost answer is read back. */
+O2_MUST_CHECK int o2_record_decide(struct o2_record *record, struct o2_err *err);
+/* R2 = COMMITTED, only after R1 is. */
+O2_MUST_CHECK int o2_record_mirror(struct o2_record *record, struct o2_err *err);
+/* Take label, annotations and ownerReference of the transaction off. Objects that are gone or already clean are passed over. */
+O2_MUST_CHECK int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects, size_t count, struct o2_err *err);
+/* Owners and locks removed, finalizers taken off, R1 and R2 = DONE. `report` is kept in R1; copied. */
+O2_MUST_CHECK int o2_record_finish(struct o2_record *record, const struct o2_doc *report, struct o2_err *err);
+/* Remember the phase in R1 (compare and swap). */
+O2_MUST_CHECK int o2_record_set_phase(struct o2_record *record, const char *phase, struct o2_err *err);
+
+/* --- backwards ------------------------------------------------------------------------------------------------------ */
+
+/* R1 OPEN -> ABORTED with the reason, then R2 the same. Success if it is ABORTED already; O2_ECONFLICT if it is COMMITTED. */
+O2_MUST_CHECK int o2_record_abort(struct o2_record *record, const char *reason, struct o2_err *err);
+/*
+ * DELETE objects that carry this transaction's label, by uid, and wait until they are gone (at most `patience` per object).
+ * Objects that are absent or not ours are passed over. Workloads go with their pods (foreground).
+ */
+O2_MUST_CHECK int o2_record_remove_many(struct o2_record *record, struct o2_record_object *objects, size_t count, bool foreground, struct o2_err *err);
+O2_MUST_CHECK int o2_record_remove_owner(struct o2_record *record, const char *ns, struct o2_err *err);
+O2_MUST_CHECK int o2_record_remove_namespace(struct o2_record *record, const char *ns, struct o2_err *err);
+O2_MUST_CHECK int o2_record_unlock(struct o2_record *record, enum o2_side side, const char *ns, struct o2_err *err);
+/* Everything is undone: R1 (and R2, if its namespace is still there) become clean tombstones. */
+O2_MUST_CHECK int o2_record_close(struct o2_record *record, const struct o2_doc *report, struct o2_err *err);
+
+/* --- recovery ------------------------------------------------------------------------------------------------------- */
+
+/* Called for each record found; `head` is borrowed. side: which record it is (R1 or R2). A negative return ends the search with it. */
+typedef int o2_record_found_fn(void *arg, enum o2_side side, const struct o2_record_head *head);
+/* All records in a cluster's namespaces (NULL: all namespaces, or what may be read). */
+O2_MUST_CHECK int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn, void *arg, struct o2_err *err);
+
+/*
+ * Read an existing record and its write set. `ns`: the namespace of R1. Errors: O2_ENOTFOUND, O2_ECORRUPT (write set does not match its digest).
+ */
+O2_MUST_CHECK struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target, const char *ns, const char *id, struct o2_err *err);
+/* State of R2 now, ABSENT if there is none. Errors: O2_ETRANSIENT (B unreachable). */
+O2_MUST_CHECK int o2_record_mirror_state(struct o2_record *record, enum o2_record_state *out_state, struct o2_err *err);
+/* Become the holder: CAS epoch + 1 (U3). */
+O2_MUST_CHECK int o2_record_take_over(struct o2_record *record, struct o2_err *err);
+size_t o2_record_entry_count(const struct o2_record *record);
+const struct o2_record_entry *o2_record_entry(const struct o2_record *record, size_t index);
+/* Remove the locks of a transaction whose record does not exist. */
+O2_MUST_CHECK int o2_record_remove_stray_locks(struct o2_kube *kube, const struct o2_strs *namespaces, const char *id, struct o2_err *err);

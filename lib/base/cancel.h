@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 
-/* Async-signal-safe: remember the signal (SIGINT, SIGTERM, SIGHUP). */
+/* Async-signal-safe: remember the signal (SIGINT, SIGTERM, SIGHUP). The first one counts; 0 forgets it. */
 void o2_cancel_request(int signal_number);
 /* The signal that was asked for, or 0; 0 while masked. */
 int o2_cancel_pending(void);

@@ -69,7 +69,8 @@ int o2_fail(struct o2_err *err, enum o2_code code, const char *fmt, ...) O2_PRIN
 /* As o2_fail(), with ": " and strerror(errnum) behind the message; the code follows errnum (ENOENT: O2_ENOTFOUND ...). */
 int o2_fail_errno(struct o2_err *err, int errnum, const char *fmt, ...) O2_PRINTF(3, 4);
 
-/* Put "context: " in front of the message of a failure; returns err->code. The cause is what gets cut if it is too long. */
+/* Put "context: " in front of the message of a failure; returns err->code. The cause is what gets cut if it is too long.
+ * Without `err` the code is lost and -O2_EINTERNAL is returned: a function that prefixes and passes a code on needs an `err`. */
 int o2_prefix(struct o2_err *err, const char *fmt, ...) O2_PRINTF(2, 3);
 
 /* Forget a failure that was handled, so that `err` can be used again. */

@@ -9,7 +9,7 @@ PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
 # --- architecture -------------------------------------------------------------------------------------------------------
-MODULES := txn report plan app record store kube http doc crypto base
+MODULES := report txn plan app record store kube http doc crypto base
 
 DEPS_base   :=
 DEPS_crypto := base
@@ -20,7 +20,7 @@ DEPS_kube   := crypto doc http base
 DEPS_record := kube crypto doc http base
 DEPS_app    := kube crypto doc http base
 DEPS_plan   := app record kube crypto doc http base
-DEPS_report := plan app record kube crypto doc http base
+DEPS_report := txn plan app record store kube crypto doc http base
 DEPS_txn    := plan app record store kube crypto doc http base
 DEPS_cmd    := $(MODULES)
 

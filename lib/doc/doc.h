@@ -9,12 +9,14 @@
  *	o2_doc_put_str(pod, "/metadata/labels/app.kubernetes.io~1name", "shop");
  *
  * Paths are JSON Pointers (RFC 6901): "/spec/containers/0/image", with ~1 for '/' and ~0 for '~' inside a member's name.
- * The getters never fail: a missing member, or one of another type, gives the default. Trees are not shared between
+ * The getters never fail: a missing member, or one of another type, gives the default. (A pointer that neither is empty nor
+ * begins with '/' is a programming mistake and asserted; o2_doc_pointer_valid() tells about one from outside.) Trees are not shared between
  * threads, and a tree must not contain itself.
  *
  * Ownership: a function whose name ends in _new, _parse, _copy or _ref returns a reference that the caller frees with
  * o2_doc_free(); a getter returns a value borrowed from its tree until the tree changes; a value given to a put function
- * is *taken* (also on failure).
+ * is *taken* (also on failure). Where a put function takes a value or a text, NULL stands for "absent": what was at that place
+ * is removed, and nothing is added; so `o2_doc_set(to, "x", o2_doc_copy(o2_doc_member(from, "x")))` needs no case.
  */
 #pragma once
 
@@ -36,7 +38,10 @@ enum o2_doc_type { O2_DOC_NULL, O2_DOC_BOOL, O2_DOC_INT, O2_DOC_REAL, O2_DOC_STR
 /*
  * Parse one JSON text.
  *
- * Errors  O2_EINVALID with line and column (duplicate members, depth, trailing text, a NUL inside a string included).
+ * Integers beyond 64 bit become reals, as in Go. A byte order mark at the start is skipped.
+ *
+ * Errors  O2_EINVALID with line and column (duplicate members, depth, trailing text, a NUL inside a string included). The
+ *         message never quotes the text, which may be a Secret's.
  */
 O2_MUST_CHECK struct o2_doc *o2_doc_parse(const char *text, size_t len, struct o2_err *err);
 
@@ -60,7 +65,7 @@ char *o2_doc_dump_yaml(const struct o2_doc *doc);
 
 struct o2_doc *o2_doc_object_new(void);
 struct o2_doc *o2_doc_array_new(void);
-struct o2_doc *o2_doc_str_new(const char *text);
+struct o2_doc *o2_doc_str_new(const char *text); /* NULL stays NULL; what is not UTF-8 becomes U+FFFD */
 struct o2_doc *o2_doc_int_new(int64_t value);
 struct o2_doc *o2_doc_real_new(double value);
 struct o2_doc *o2_doc_bool_new(bool value);
@@ -71,7 +76,7 @@ void o2_doc_free(struct o2_doc *doc);                 /* drops a reference; NULL
 O2_DEFINE_FREEP(struct o2_doc, o2_doc_free)
 
 enum o2_doc_type o2_doc_type(const struct o2_doc *doc); /* NULL pointer: O2_DOC_NULL */
-bool o2_doc_equal(const struct o2_doc *a, const struct o2_doc *b); /* member order does not matter */
+bool o2_doc_equal(const struct o2_doc *a, const struct o2_doc *b); /* member order does not matter; 1 equals 1.0; NULL only NULL */
 
 /* Getters by pointer; `doc` may be NULL. */
 struct o2_doc *o2_doc_at(const struct o2_doc *doc, const char *pointer); /* NULL if missing */
@@ -120,6 +125,8 @@ void o2_doc_remove_item(struct o2_doc *array, size_t index);
 /* Remove it, and then each parent object that became empty by it (as the API server leaves out empty maps). */
 void o2_doc_prune(struct o2_doc *doc, const char *pointer);
 
+/* True if `pointer` is a JSON Pointer: empty, or begins with '/', and each '~' is followed by 0 or 1. */
+bool o2_doc_pointer_valid(const char *pointer);
 /* One more pointer token, escaped, at the end of `pointer`. */
 void o2_doc_pointer_add(struct o2_buf *pointer, const char *name);
 

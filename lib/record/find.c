@@ -1,0 +1,50 @@
+/* Looking for records of transactions in a cluster. */
+#include "record/record_internal.h"
+
+struct search {
+	o2_record_found_fn *fn;
+	void *arg;
+};
+
+static int offer(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
+{
+	const struct search *search = arg;
+	struct o2_record_head head = { 0 };
+	enum o2_side side;
+	int code;
+
+	(void)kind;
+	if (!item)
+		return 0; /* the list began anew: whoever collects is told of an id twice, which changes nothing */
+	side = strcmp(o2_doc_str(item, "/metadata/labels/os2os.io~1record", ""), "source") == 0 ? O2_SOURCE : O2_TARGET;
+	/* A record that can't be read is shown, not hidden: it may be the one that is looked for. */
+	if (o2_record_head_from_doc(item, &head, NULL) < 0) {
+		snprintf(head.id, sizeof(head.id), "%s", o2_doc_str(item, "/metadata/labels/os2os.io~1txn", "?"));
+		head.reason = o2_xstrdup("the record can't be read");
+	}
+	if (side == O2_SOURCE && head.source_namespaces.count == 0)
+		o2_strs_add(&head.source_namespaces, o2_doc_str(item, "/metadata/namespace", ""));
+	code = search->fn(search->arg, side, &head);
+	o2_record_head_release(&head);
+	return code;
+}
+
+int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn, void *arg, struct o2_err *err)
+{
+	struct search search = { fn, arg };
+	size_t count = namespaces && namespaces->count > 0 ? namespaces->count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		struct o2_kube_list list = { .kind = o2_record_kind(kube, "ConfigMap"),
+					     .ns = namespaces && namespaces->count > 0 ? namespaces->items[i] : NULL,
+					     .selector = O2_RECORD_LABEL_ROLE " in (source,target)",
+					     .fn = offer,
+					     .arg = &search };
+		int code = o2_kube_list(kube, &list, err);
+
+		o2_kube_list_release(&list);
+		if (code < 0)
+			return code;
+	}
+	return 0;
+}

@@ -1,0 +1,103 @@
+/*
+ * What the transaction makes for itself in B: namespaces, the mirror R2, and an owner in each namespace.
+ *
+ * Every namespaced object of prepare refers to the owner, so that a CREATE which arrives after the abort is collected by the
+ * cluster itself (PROTOCOL.md, Records).
+ */
+#include "record/record_internal.h"
+
+char *o2_record_owner_name(const struct o2_record *record)
+{
+	return o2_xasprintf("os2os-own-%s", record->head.id);
+}
+
+static struct o2_doc *config_map(const char *ns, const char *name)
+{
+	struct o2_doc *map = o2_doc_object_new();
+
+	o2_doc_put_str(map, "/apiVersion", "v1");
+	o2_doc_put_str(map, "/kind", "ConfigMap");
+	o2_doc_put_str(map, "/metadata/name", name);
+	o2_doc_put_str(map, "/metadata/namespace", ns);
+	return map;
+}
+
+/* CREATE and settle; the made object is the caller's. */
+static int create(struct o2_record *record, const char *kind, const char *ns, const struct o2_doc *body, struct o2_doc **out, struct o2_err *err)
+{
+	struct o2_kube *kube = record->kube[O2_TARGET];
+	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, kind), .ns = ns, .body = body };
+	int code;
+
+	(void)!o2_kube_write_one(kube, &write, NULL);
+	code = o2_record_settle_create(record, kube, &write, out, err);
+	o2_doc_free(write.result);
+	return code;
+}
+
+int o2_record_create_namespace(struct o2_record *record, const char *ns, const struct o2_doc *object, struct o2_err *err)
+{
+	O2_AUTO(o2_doc_freep) struct o2_doc *body = object ? o2_doc_copy(object) : o2_doc_object_new();
+
+	o2_doc_put_str(body, "/apiVersion", "v1");
+	o2_doc_put_str(body, "/kind", "Namespace");
+	o2_doc_put_str(body, "/metadata/name", ns);
+	o2_record_mark(record, body, NULL);
+	return create(record, "Namespace", NULL, body, NULL, err);
+}
+
+int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
+{
+	char stamp[33];
+
+	o2_record_make_stamp(stamp);
+	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_TARGET, stamp);
+	return create(record, "ConfigMap", o2_record_home(record, O2_TARGET), map, NULL, err);
+}
+
+int o2_record_create_owner(struct o2_record *record, const char *ns, struct o2_err *err)
+{
+	O2_AUTO(o2_freep) char *name = o2_record_owner_name(record);
+	O2_AUTO(o2_doc_freep) struct o2_doc *map = config_map(ns, name);
+	struct o2_doc *made = NULL;
+
+	o2_record_mark(record, map, "owner");
+	/* Not collected while it is still needed, should somebody delete it by hand. */
+	o2_doc_put(map, "/metadata/finalizers", o2_doc_array_new());
+	o2_doc_append_str(o2_doc_at(map, "/metadata/finalizers"), O2_RECORD_FINALIZER);
+	if (create(record, "ConfigMap", ns, map, &made, err) < 0)
+		return err->code;
+	o2_doc_set_str(record->owners, ns, o2_doc_str(made, "/metadata/uid", ""));
+	o2_doc_free(made);
+	return 0;
+}
+
+int o2_record_remove_owner(struct o2_record *record, const char *ns, struct o2_err *err)
+{
+	O2_AUTO(o2_freep) char *name = o2_record_owner_name(record);
+	struct o2_kube *kube = record->kube[O2_TARGET];
+
+	return o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, name, err);
+}
+
+int o2_record_remove_namespace(struct o2_record *record, const char *ns, struct o2_err *err)
+{
+	struct o2_kube *kube = record->kube[O2_TARGET];
+	const struct o2_kube_kind *kind = o2_record_kind(kube, "Namespace");
+	O2_AUTO(o2_doc_freep) struct o2_doc *now = o2_record_get(record, kube, kind, NULL, ns, err);
+
+	if (!now && err->code == -O2_ENOTFOUND) {
+		o2_err_clear(err);
+		return 0;
+	}
+	if (!now)
+		return err->code;
+	if (!o2_record_owns(record, now))
+		return 0;
+	/* Our finalizers would keep the namespace terminating for ever: what carries them goes first. */
+	O2_AUTO(o2_freep) char *mirror = o2_record_name(record, "target");
+	if (o2_record_remove_owner(record, ns, err) < 0 ||
+	    o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, mirror, err) < 0)
+		return err->code;
+	return o2_record_delete_own(record, kube, kind, NULL, ns, err);
+}

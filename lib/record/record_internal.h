@@ -1,0 +1,86 @@
+/*
+ * Private to lib/record: the record as this process holds it, and the pieces its files share.
+ */
+#pragma once
+
+#include <assert.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "kube/write.h"
+#include "record/record.h"
+
+#define O2_RECORD_FINALIZER "os2os.io/record"
+#define O2_RECORD_LABEL_TXN "os2os.io/txn"
+#define O2_RECORD_LABEL_ROLE "os2os.io/record"
+#define O2_RECORD_ANNOTATION_PHASE "os2os.io/phase"
+#define O2_RECORD_LOCK_NAME "os2os-lock"
+#define O2_RECORD_CHUNK_MAX ((size_t)900 * 1024)
+
+struct o2_record {
+	struct o2_kube *kube[O2_SIDE_COUNT];
+	struct o2_record_head head;
+	char *self;              /* this process, as a holder: "host:pid:nonce" */
+	struct o2_record_entry *entries;
+	size_t entry_count, entry_cap;
+	struct o2_doc *owners; /* target namespace -> uid of its owner */
+	char *resource_version; /* of R1, as last read or written */
+	int patience_ms;
+};
+
+/* Names: "os2os-txn-<id>-source", "-target", "-ws-<n>", "os2os-own-<id>". Caller frees. */
+char *o2_record_name(const struct o2_record *record, const char *suffix);
+char *o2_record_owner_name(const struct o2_record *record);
+
+/* Namespace that holds R1; that holds R2. Borrowed. */
+const char *o2_record_home(const struct o2_record *record, enum o2_side side);
+
+/* The head as a ConfigMap of one side, and back. `stamp` tells one write of this process from any other. */
+struct o2_doc *o2_record_head_to_doc(const struct o2_record *record, enum o2_side side, const char *stamp);
+O2_MUST_CHECK int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out, struct o2_err *err);
+void o2_record_head_release(struct o2_record_head *head);
+
+/* Kinds of the records' own objects, from discovery. */
+const struct o2_kube_kind *o2_record_kind(struct o2_kube *kube, const char *kind);
+
+/* Does the object carry this transaction's label? */
+bool o2_record_owns(const struct o2_record *record, const struct o2_doc *object);
+/* Labels: this transaction, and the role if not NULL. */
+void o2_record_mark(const struct o2_record *record, struct o2_doc *object, const char *role);
+
+/*
+ * Waiting for a cluster that does not answer: call it after each O2_ETRANSIENT. Sleeps (0.2 s growing to 2 s) and returns 0
+ * to try again, or puts the time that was waited into `err` and returns its code when the patience is used up.
+ */
+struct o2_record_wait {
+	int64_t since_ms; /* 0 before the first failure */
+	int64_t pause_ms;
+};
+O2_MUST_CHECK int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *wait, struct o2_err *err);
+
+/* GET that outlasts a lost cluster for as long as the patience. */
+O2_MUST_CHECK struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name, struct o2_err *err);
+/*
+ * CREATE whose outcome is settled. out_object may be NULL. An object that is there already is success only if it carries this
+ * transaction's label, O2_ECONFLICT otherwise.
+ */
+O2_MUST_CHECK int o2_record_settle_create(const struct o2_record *record, struct o2_kube *kube, struct o2_kube_write *write, struct o2_doc **out_object, struct o2_err *err);
+/*
+ * DELETE by uid and wait until it is gone. Absent is success; an object without this transaction's label is left alone. Finalizers of
+ * ours are taken off first.
+ */
+O2_MUST_CHECK int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name, struct o2_err *err);
+
+/* Compare and swap R1 with the head as it stands in memory; the caller changed the head. On failure the head is read again. */
+O2_MUST_CHECK int o2_record_swap(struct o2_record *record, struct o2_err *err);
+/* Random hex, different for every write of a head. */
+void o2_record_make_stamp(char out[33]);
+/* Write the head to R2 as it stands in memory; R2 absent is success. */
+O2_MUST_CHECK int o2_record_write_mirror(struct o2_record *record, struct o2_err *err);
+/* R1 from one state to another by compare and swap; in memory it moves only if that succeeded. */
+O2_MUST_CHECK int o2_record_move_state(struct o2_record *record, enum o2_record_state from, enum o2_record_state to, struct o2_err *err);
+
+/* The write set as ConfigMap chunks beside R1: stored before it, checked against its digest when loaded, dropped at the end. */
+O2_MUST_CHECK int o2_record_write_set_store(struct o2_record *record, struct o2_err *err);
+O2_MUST_CHECK int o2_record_write_set_load(struct o2_record *record, struct o2_err *err);
+O2_MUST_CHECK int o2_record_write_set_drop(struct o2_record *record, struct o2_err *err);

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 #include <signal.h>
+#include <stdbool.h>
 
 /* "name[:nth]=action", taken from the environment once. */
 static struct {

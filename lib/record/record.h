@@ -190,3 +190,22 @@ size_t o2_record_entry_count(const struct o2_record *record);
 const struct o2_record_entry *o2_record_entry(const struct o2_record *record, size_t index);
 /* Remove the locks of a transaction whose record does not exist. */
 O2_MUST_CHECK int o2_record_remove_stray_locks(struct o2_kube *kube, const struct o2_strs *namespaces, const char *id, struct o2_err *err);
+
+/* --- what is kept on B ------------------------------------------------------------------------------------------------ */
+
+/*
+ * The opening: what is to be done on B after the decision, kept in B itself, so that it can be finished even when A is lost.
+ *
+ * items  array of { "op": "create"|"change", "wave": n, "apiVersion", "kind", "namespace", "name", "body": object or merge patch,
+ *        "old": address on A, if it is a way in }. Stored in chunks, owned, so that an abort collects them. No Secrets: those are created early.
+ */
+O2_MUST_CHECK int o2_record_store_opening(struct o2_record *record, const struct o2_doc *items, struct o2_err *err);
+/* NULL on failure; an empty array if nothing was stored. Caller frees. */
+O2_MUST_CHECK struct o2_doc *o2_record_load_opening(struct o2_record *record, struct o2_err *err);
+O2_MUST_CHECK int o2_record_drop_opening(struct o2_record *record, struct o2_err *err);
+
+/*
+ * Everything on B that carries this transaction's label, by asking for every listable kind: in the target namespaces and in cluster scope.
+ * The records themselves (R2, lock, owner, opening) are left out. fn gets each object; kinds that may not be listed are passed over.
+ */
+O2_MUST_CHECK int o2_record_sweep(struct o2_record *record, o2_kube_item_fn *fn, void *arg, struct o2_err *err);

@@ -38,7 +38,7 @@ static int digit_value(char c)
 
 static const char white[] = " \t\r\n\v\f";
 
-/* By hand, since EVP_DecodeUpdate() takes what is not base64 for the end of the text. */
+/* By hand, since EVP_DecodeUpdate() takes a '-' for the end of the text. */
 int o2_base64_decode(const char *text, unsigned char **out_bytes, size_t *out_len,
 		     struct o2_err *err)
 {

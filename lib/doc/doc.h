@@ -46,10 +46,13 @@ enum o2_doc_type { O2_DOC_NULL, O2_DOC_BOOL, O2_DOC_INT, O2_DOC_REAL, O2_DOC_STR
 O2_MUST_CHECK struct o2_doc *o2_doc_parse(const char *text, size_t len, struct o2_err *err);
 
 /*
- * Parse every document of a YAML stream (1.1 as Kubernetes reads it: yes/no/on/off are strings unless they are true/false).
+ * Parse every document of a YAML stream (1.1 as Kubernetes reads it, but yes/no/on/off/y/n are strings: only true and false are
+ * truth values). 0644 and 0o644 are octal, 1_000 is a number, 1.0 and 1e3 are integers, dates are strings, `<<` merges; keys that
+ * are numbers or truth values become text.
  *
  * out_docs  an array value that holds the documents in order; empty documents are left out.
- * Errors    O2_EINVALID with line and column; O2_ELIMIT (depth, more than 100,000 nodes by aliases).
+ * Errors    O2_EINVALID with line and column (NULs, .inf and .nan, unknown tags, null as a key included); O2_ELIMIT (depth, more than
+ *           100,000 nodes by aliases). Messages never quote the text.
  * Source    sigs.k8s.io/yaml: JSON types only, duplicate keys refused.
  */
 O2_MUST_CHECK struct o2_doc *o2_doc_parse_yaml(const char *text, size_t len, struct o2_err *err);
@@ -132,9 +135,15 @@ void o2_doc_pointer_add(struct o2_buf *pointer, const char *name);
 
 /*
  * JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7386). On failure `*doc` is as before.
- * Errors  O2_EINVALID (malformed patch, missing target), O2_ECONFLICT (a "test" does not hold).
+ *
+ * doc     o2_doc_patch() replaces it by a changed copy: values borrowed from it end. o2_doc_merge() changes it in place.
+ * Errors  O2_EINVALID (malformed patch, missing target, depth), O2_ECONFLICT (a "test" does not hold), O2_ELIMIT (more than
+ *         10,000 operations, or 100,000 nodes by "copy").
  */
 O2_MUST_CHECK int o2_doc_patch(struct o2_doc **doc, const struct o2_doc *patch, struct o2_err *err);
 void o2_doc_merge(struct o2_doc **doc, const struct o2_doc *merge_patch);
-/* The merge patch that turns `from` into `to`; an empty object if they are equal. */
+/*
+ * The merge patch that turns `from` into `to`; an empty object if they are equal objects. A null inside `to` can't be expressed: the
+ * member is left out. Values that are not objects (one of the two, or both) give a copy of `to`.
+ */
 struct o2_doc *o2_doc_merge_diff(const struct o2_doc *from, const struct o2_doc *to);

@@ -40,6 +40,20 @@ size_t o2_doc_nodes(const struct o2_doc *doc);
  */
 #define O2_DOC_REAL_SIZE 40
 void o2_doc_real_text(double value, char out[O2_DOC_REAL_SIZE]);
+/* A decimal text as a double, whatever the process's language; infinite if it is too large. */
+double o2_doc_real_parse(const char *text);
+
+/*
+ * What a plain (unquoted) YAML scalar stands for; a string if it is nothing else.
+ *
+ * Returns NULL for a number that JSON has no form for (.inf, .nan, 1e999). Real numbers without a
+ * fraction become integers where a double is exact, as they do when Go writes them as JSON.
+ */
+json_t *o2_doc_yaml_plain(const char *text, size_t len);
+
+/* True if some reader of YAML 1.0 to 1.2 could take the plain scalar for something else than a
+ * string. */
+bool o2_doc_yaml_is_ambiguous(const char *text, size_t len);
 
 /* One token of a JSON Pointer. */
 struct o2_doc_token {

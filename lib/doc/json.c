@@ -2,6 +2,7 @@
  * JSON text to tree (jansson) and back.
  */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ static const char *skip_string(const char *p, const char *end)
 /* jansson's own limit is fixed when it is built, and deep recursion elsewhere depends on ours. */
 static int check_depth(const char *text, size_t len, struct o2_err *err)
 {
-	const char *end = text + len;
+	const char *end = text + len, *line_start = text;
 	size_t depth = 0, line = 1;
 
 	for (const char *p = text; p < end;) {
@@ -29,17 +30,34 @@ static int check_depth(const char *text, size_t len, struct o2_err *err)
 			p = skip_string(p, end);
 			continue;
 		}
-		if (*p == '\n')
+		if (*p == '\n') {
 			line++;
-		else if ((*p == ']' || *p == '}') && depth > 0)
+			line_start = p + 1;
+		} else if ((*p == ']' || *p == '}') && depth > 0) {
 			depth--;
-		else if ((*p == '[' || *p == '{') && ++depth > O2_DOC_MAX_DEPTH)
+		} else if ((*p == '[' || *p == '{') && ++depth > O2_DOC_MAX_DEPTH) {
 			return o2_fail(err, O2_EINVALID,
-				       "invalid JSON at line %zu: more than %d levels", line,
-				       O2_DOC_MAX_DEPTH);
+				       "invalid JSON at line %zu, column %zu: more than %d levels",
+				       line, (size_t)(p - line_start) + 1, O2_DOC_MAX_DEPTH);
+		}
 		p++;
 	}
 	return 0;
+}
+
+/* jansson quotes the text near the mistake, which may be part of a Secret, and its own flags. */
+static void fail_at(const json_error_t *why, struct o2_err *err)
+{
+	const char *near = strstr(why->text, " near ");
+	const char *flag = strstr(why->text, " without ");
+	size_t len = strlen(why->text);
+
+	if (near != NULL)
+		len = (size_t)(near - why->text);
+	else if (flag != NULL)
+		len = (size_t)(flag - why->text);
+	o2_fail(err, O2_EINVALID, "invalid JSON at line %d, column %d: %.*s", why->line,
+		why->column, (int)len, why->text);
 }
 
 /* True if `len` bytes at `text` are an integer that 64 bit can't hold. */
@@ -104,19 +122,32 @@ struct o2_doc *o2_doc_parse(const char *text, size_t len, struct o2_err *err)
 	}
 	if (json != NULL)
 		return o2_doc_of(json);
-	/* jansson quotes the text near the mistake, which may be part of a Secret. */
-	char *near = strstr(why.text, " near ");
-	if (near != NULL)
-		*near = '\0';
-	o2_fail(err, O2_EINVALID, "invalid JSON at line %d, column %d: %s", why.line, why.column,
-		why.text);
+	fail_at(&why, err);
 	return NULL;
+}
+
+static locale_t c_locale;
+
+/* A process that follows the user's language may have a decimal comma. */
+__attribute__((constructor)) static void make_locale(void)
+{
+	c_locale = newlocale(LC_ALL_MASK, "C", NULL);
+	if (c_locale == (locale_t)0)
+		abort();
+}
+
+double o2_doc_real_parse(const char *text)
+{
+	return strtod_l(text, NULL, c_locale);
 }
 
 void o2_doc_real_text(double value, char out[O2_DOC_REAL_SIZE])
 {
+	locale_t old = uselocale(c_locale);
+
 	if (value >= -1e21 && value <= 1e21 && (value >= 0x1p63 || value <= -0x1p63)) {
 		snprintf(out, O2_DOC_REAL_SIZE, "%.0f", value);
+		uselocale(old);
 		return;
 	}
 	for (int precision = 15; precision <= 17; precision++) {
@@ -125,10 +156,7 @@ void o2_doc_real_text(double value, char out[O2_DOC_REAL_SIZE])
 		if (back >= value && back <= value)
 			break;
 	}
-	/* The decimal point of the process's language. */
-	size_t digits = strspn(out, "+-0123456789");
-	if (out[digits] != '\0' && out[digits] != 'e')
-		out[digits] = '.';
+	uselocale(old);
 	if (strpbrk(out, ".e") == NULL) {
 		size_t len = strlen(out);
 		memcpy(out + len, ".0", sizeof(".0"));

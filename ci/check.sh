@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2154 # what is set here is for the checks
+# shellcheck shell=bash disable=SC2034 # what is set here is for the checks
 # Sourced by every check: which files it looks at, with which flags, and how it ends.
 #
 # A check looks at what git tracks, prints what it finds as file:line: message, and as its last line what it looked at.
@@ -6,21 +6,19 @@
 # nothing must not look like one that passed.
 #
 #	. "$(dirname "$0")/check.sh"
-#	tracked files 'lib/*.c'
+#	tracked 'lib/*.c'
 #	for file in "${files[@]}"; do grep -n bad "$file" && failed=1; done
 #	conclude "${#files[@]}" "files" "without anything bad"
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-failed=0
+failed=0 files=() flags=()
 
-# Set the named array to the tracked files that match the patterns (git's: * goes across folders) and still exist.
+# Set `files` to the tracked files that match the patterns (git's: * goes across folders) and still exist.
 tracked() {
-	local -n found=$1
 	local file
-	shift
-	found=()
+	files=()
 	while IFS= read -r -d '' file; do
-		if [ -f "$file" ]; then found+=("$file"); fi
+		if [ -f "$file" ]; then files+=("$file"); fi
 	done < <(git ls-files -z -- "$@")
 }
 
@@ -28,9 +26,10 @@ C_FILES=('lib/*.[ch]' 'cmd/*.[ch]' 'testbed/*.[ch]')
 SOURCES=('lib/*.c' 'cmd/*.c' 'testbed/*.c')
 HEADERS=('lib/*.h' 'cmd/*.h' 'testbed/*.h')
 
-# Set the array `flags` to the Makefile's flags for the compiler, with their quotes read as a shell reads them.
+# Set `flags` to the Makefile's flags for the compiler, with their quotes read as a shell reads them.
 read_flags() {
-	export LINT_FLAGS=${LINT_FLAGS:-$(make -s print-cflags)}
+	if [ -z "${LINT_FLAGS:-}" ]; then LINT_FLAGS=$(make -s print-cflags); fi
+	export LINT_FLAGS # for the checks that call themselves once a file
 	eval "flags=($LINT_FLAGS)"
 }
 

@@ -1,0 +1,80 @@
+/* Steps decide, release and finish: the one write that decides, and what follows from it. */
+#include "plan/plan_internal.h"
+
+O2_STEP_APPLY(o2_step_decide_apply)
+{
+	(void)step;
+	if (o2_record_head(context->record)->state == O2_STATE_OPEN && o2_record_decide(context->record, err) < 0)
+		return err->code;
+	return o2_record_mirror(context->record, err);
+}
+
+/* What the sweep finds, kept as names. */
+struct found {
+	struct o2_record_object *items;
+	size_t count, cap;
+};
+
+static int keep(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
+{
+	struct found *found = arg;
+
+	O2_GROW(found->items, found->count, found->cap);
+	found->items[found->count++] = (struct o2_record_object){ .kind = kind,
+								  .ns = o2_xstrdup_null(o2_doc_str(item, "/metadata/namespace", NULL)),
+								  .name = o2_xstrdup(o2_doc_str(item, "/metadata/name", "")) };
+	return 0;
+}
+
+O2_STEP_APPLY(o2_step_release_apply)
+{
+	struct found found = { 0 };
+	int code = o2_record_sweep(context->record, keep, &found, err);
+
+	(void)step;
+	/* Before the owner goes: an object that still refers to it would be collected with it. */
+	if (code == 0)
+		code = o2_record_release_many(context->record, found.items, found.count, err);
+	if (code == 0)
+		code = o2_record_drop_opening(context->record, err);
+	for (size_t i = 0; i < found.count; i++) {
+		free((char *)found.items[i].ns);
+		free((char *)found.items[i].name);
+	}
+	free(found.items);
+	return code;
+}
+
+O2_STEP_APPLY(o2_step_finish_apply)
+{
+	O2_AUTO(o2_doc_freep) struct o2_doc *report = context->plan ? o2_plan_report(context->plan) : NULL;
+
+	(void)step;
+	return o2_record_finish(context->record, report, err);
+}
+
+struct o2_doc *o2_plan_report(const struct o2_plan *plan)
+{
+	struct o2_doc *report = o2_doc_object_new(), *steps = o2_doc_array_new();
+	int64_t actual = 0;
+
+	for (size_t i = 0; i < plan->step_count; i++) {
+		const struct o2_plan_step *step = &plan->steps[i];
+		struct o2_doc *row = o2_doc_object_new();
+
+		o2_doc_set_str(row, "name", step->type->name);
+		o2_doc_set_str(row, "phase", step->type->phase);
+		o2_doc_set(row, "wave", o2_doc_int_new(step->wave));
+		o2_doc_set(row, "objects", o2_doc_int_new((int64_t)step->object_count));
+		o2_doc_set_str(row, "detail", step->detail);
+		o2_doc_set_str(row, "state", o2_plan_step_state_name(step->state));
+		o2_doc_set(row, "predictedMs", o2_doc_int_new(step->predicted_ms));
+		o2_doc_set(row, "actualMs", step->actual_ms < 0 ? o2_doc_null_new() : o2_doc_int_new(step->actual_ms));
+		actual += step->actual_ms < 0 ? 0 : step->actual_ms;
+		o2_doc_append(steps, row);
+	}
+	o2_doc_set(report, "steps", steps);
+	o2_doc_set(report, "predictedMs", o2_doc_int_new(o2_plan_total_ms(plan)));
+	o2_doc_set(report, "actualMs", o2_doc_int_new(actual));
+	return report;
+}

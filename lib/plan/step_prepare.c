@@ -1,0 +1,194 @@
+/* Steps namespace, owner and create: B gets everything, and nothing of it has an effect yet. */
+#include "plan/plan_internal.h"
+
+#include "base/cancel.h"
+#include "base/clock.h"
+
+#define SETTLE_TIMEOUT_MS 20000
+#define SETTLE_POLL_MS 50
+
+O2_STEP_CHECK(o2_step_namespace_check)
+{
+	(void)step, (void)depth, (void)err;
+	for (size_t i = 0; i < plan->new_namespaces.count; i++)
+		o2_plan_find(plan, "namespaces", O2_PLAN_PROVED, plan->new_namespaces.items[i], "", "is absent on B and is created");
+	return 0;
+}
+
+/* Labels and annotations of A's namespace that say how its pods may run; the platform's own names are left to B. */
+static struct o2_doc *like_on_source(const struct o2_plan *plan, const char *target_ns)
+{
+	const struct o2_strs *from = o2_app_source_namespaces(plan->app), *to = o2_app_target_namespaces(plan->app);
+	struct o2_doc *body = o2_doc_object_new();
+
+	for (size_t i = 0; i < to->count; i++) {
+		if (strcmp(to->items[i], target_ns) != 0)
+			continue;
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *there = o2_kube_get(plan->kube[O2_SOURCE], o2_kube_kind_find(plan->kube[O2_SOURCE], "", "Namespace"), NULL,
+						   from->items[i], NULL);
+		for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(there, "/metadata/labels")); o2_doc_next(&it);) {
+			if (strcmp(it.name, "kubernetes.io/metadata.name") == 0 || strncmp(it.name, O2_ANNOTATION_PREFIX, 9) == 0)
+				continue;
+			if (!o2_doc_at(body, "/metadata/labels"))
+				o2_doc_put(body, "/metadata/labels", o2_doc_object_new());
+			o2_doc_set(o2_doc_at(body, "/metadata/labels"), it.name, o2_doc_ref(it.value));
+		}
+		for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(there, "/metadata/annotations")); o2_doc_next(&it);) {
+			if (strncmp(it.name, "openshift.io/sa.scc.", 20) != 0)
+				continue;
+			if (!o2_doc_at(body, "/metadata/annotations"))
+				o2_doc_put(body, "/metadata/annotations", o2_doc_object_new());
+			o2_doc_set(o2_doc_at(body, "/metadata/annotations"), it.name, o2_doc_ref(it.value));
+		}
+	}
+	return body;
+}
+
+/* Pods are refused until the controller has made the default service account. */
+static int await_service_account(struct o2_kube *kube, const char *ns, struct o2_err *err)
+{
+	const struct o2_kube_kind *kind = o2_kube_kind_find(kube, "", "ServiceAccount");
+	int64_t give_up = o2_clock_ms() + SETTLE_TIMEOUT_MS;
+
+	for (;;) {
+		O2_AUTO(o2_doc_freep) struct o2_doc *account = o2_kube_get(kube, kind, ns, "default", err);
+
+		if (account)
+			return 0;
+		if (err->code != -O2_ENOTFOUND && err->code != -O2_ETRANSIENT)
+			return err->code;
+		o2_err_clear(err);
+		if (o2_clock_ms() > give_up)
+			return o2_fail(err, O2_ETRANSIENT, "namespace '%s' in %s got no default service account within %d s", ns, o2_kube_name(kube),
+				       SETTLE_TIMEOUT_MS / 1000);
+		if (o2_cancel_check(err) < 0)
+			return err->code;
+		o2_clock_sleep_ms(SETTLE_POLL_MS);
+	}
+}
+
+O2_STEP_APPLY(o2_step_namespace_apply)
+{
+	const struct o2_plan *plan = context->plan;
+
+	(void)step;
+	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < plan->new_namespaces.count; i++) {
+		const char *ns = plan->new_namespaces.items[i];
+		O2_AUTO(o2_doc_freep) struct o2_doc *body = like_on_source(plan, ns);
+
+		if (o2_record_create_namespace(context->record, ns, body, err) < 0 || o2_record_lock(context->record, O2_TARGET, ns, err) < 0 ||
+		    await_service_account(plan->kube[O2_TARGET], ns, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+O2_STEP_APPLY(o2_step_owner_apply)
+{
+	const struct o2_strs *namespaces = o2_app_target_namespaces(context->plan->app);
+
+	(void)step;
+	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 || o2_record_create_mirror(context->record, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < namespaces->count; i++) {
+		if (o2_record_create_owner(context->record, namespaces->items[i], err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+O2_STEP_CHECK(o2_step_create_check)
+{
+	if (step == o2_plan_first_step(plan, O2_STEP_CREATE)) {
+		o2_plan_check_volumes(plan);
+		if (o2_plan_check_classes(plan, err) < 0 || o2_plan_check_quota(plan, err) < 0)
+			return err->code;
+	}
+	if (o2_plan_check_collisions(plan, step, err) < 0)
+		return err->code;
+	return depth == O2_PLAN_SERVER ? o2_plan_check_dry_run(plan, step, err) : 0;
+}
+
+O2_STEP_APPLY(o2_step_create_apply)
+{
+	struct o2_app *app = context->plan->app;
+	struct o2_record_object *objects = o2_xcalloc(step->object_count, sizeof(*objects));
+	int code;
+
+	for (size_t i = 0; i < step->object_count; i++) {
+		const struct o2_app_object *object = o2_app_object(app, step->objects[i]);
+
+		objects[i] = (struct o2_record_object){ .kind = object->target_kind, .ns = object->target_ns, .name = object->target_name,
+							.object = o2_app_target(app, step->objects[i], O2_APP_INERT) };
+	}
+	code = o2_record_create_many(context->record, objects, step->object_count, true, O2_STATE_OPEN, err);
+	for (size_t i = 0; i < step->object_count; i++)
+		o2_doc_free((struct o2_doc *)objects[i].object);
+	free(objects);
+	return code;
+}
+
+/* Entries of one wave as objects to remove; kinds that B no longer serves have no objects. */
+static int remove_wave(struct o2_record *record, const struct o2_record_entry *const *entries, size_t count, int wave, bool foreground,
+		       struct o2_err *err)
+{
+	struct o2_record_object *objects = o2_xcalloc(count ? count : 1, sizeof(*objects));
+	size_t found = 0;
+	int code;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct o2_kube_kind *kind;
+
+		if (entries[i]->wave != wave)
+			continue;
+		kind = o2_kube_kind_exact(o2_record_kube(record, O2_TARGET), entries[i]->api_version, entries[i]->kind);
+		if (kind)
+			objects[found++] = (struct o2_record_object){ .kind = kind, .ns = entries[i]->ns, .name = entries[i]->name };
+	}
+	code = o2_record_remove_many(record, objects, found, foreground, err);
+	free(objects);
+	return code;
+}
+
+/* What was created last goes first. */
+int o2_plan_remove_entries(struct o2_record *record, const struct o2_record_entry *const *entries, size_t count, bool foreground,
+			   struct o2_err *err)
+{
+	int wave = 0;
+
+	for (size_t i = 0; i < count; i++)
+		wave = entries[i]->wave > wave ? entries[i]->wave : wave;
+	for (; wave >= 0; wave--) {
+		if (remove_wave(record, entries, count, wave, foreground, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+O2_STEP_UNDO(o2_step_create_undo)
+{
+	return o2_plan_remove_entries(record, entries, count, false, err);
+}
+
+O2_STEP_UNDO(o2_step_owner_undo)
+{
+	if (o2_record_drop_opening(record, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < count; i++) {
+		if (o2_record_remove_owner(record, entries[i]->ns, err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+O2_STEP_UNDO(o2_step_namespace_undo)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (o2_record_remove_namespace(record, entries[i]->name, err) < 0)
+			return err->code;
+	}
+	return 0;
+}

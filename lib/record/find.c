@@ -29,17 +29,18 @@ static int offer(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item
 	return code;
 }
 
-int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn, void *arg, struct o2_err *err)
+/* List the records with certain roles, in the given namespaces or in all. */
+static int list_roles(struct o2_kube *kube, const struct o2_strs *namespaces, const char *selector, o2_kube_item_fn *fn, void *arg,
+		      struct o2_err *err)
 {
-	struct search search = { fn, arg };
 	size_t count = namespaces && namespaces->count > 0 ? namespaces->count : 1;
 
 	for (size_t i = 0; i < count; i++) {
 		struct o2_kube_list list = { .kind = o2_record_kind(kube, "ConfigMap"),
 					     .ns = namespaces && namespaces->count > 0 ? namespaces->items[i] : NULL,
-					     .selector = O2_RECORD_LABEL_ROLE " in (source,target)",
-					     .fn = offer,
-					     .arg = &search };
+					     .selector = selector,
+					     .fn = fn,
+					     .arg = arg };
 		int code = o2_kube_list(kube, &list, err);
 
 		o2_kube_list_release(&list);
@@ -47,4 +48,31 @@ int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_re
 			return code;
 	}
 	return 0;
+}
+
+int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn, void *arg, struct o2_err *err)
+{
+	struct search search = { fn, arg };
+
+	return list_roles(kube, namespaces, O2_RECORD_LABEL_ROLE " in (source,target)", offer, &search, err);
+}
+
+struct lock_search {
+	o2_record_lock_fn *fn;
+	void *arg;
+};
+
+static int offer_lock(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
+{
+	const struct lock_search *search = arg;
+
+	(void)kind;
+	return item ? search->fn(search->arg, o2_doc_str(item, "/metadata/namespace", ""), o2_doc_str(item, "/data/transaction", "")) : 0;
+}
+
+int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_lock_fn *fn, void *arg, struct o2_err *err)
+{
+	struct lock_search search = { fn, arg };
+
+	return list_roles(kube, namespaces, O2_RECORD_LABEL_ROLE "=lock", offer_lock, &search, err);
 }

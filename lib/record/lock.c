@@ -39,6 +39,8 @@ int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, 
 	(void)!o2_kube_write_one(kube, &write, NULL);
 	code = o2_record_settle_create(record, kube, &write, NULL, err);
 	o2_doc_free(write.result);
+	if (code == 0)
+		o2_strs_add_unique(&record->locks[side], ns);
 	if (code != -O2_ECONFLICT)
 		return code;
 	o2_err_clear(err);
@@ -52,14 +54,38 @@ int o2_record_unlock(struct o2_record *record, enum o2_side side, const char *ns
 	return o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, O2_RECORD_LOCK_NAME, err);
 }
 
-int o2_record_remove_stray_locks(struct o2_kube *kube, const struct o2_strs *namespaces, const char *id, struct o2_err *err)
+int o2_record_discard(struct o2_record *record, struct o2_err *err)
 {
-	O2_AUTO(o2_record_freep) struct o2_record *record = o2_record_new(kube, kube, "");
-
-	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
-	for (size_t i = 0; i < namespaces->count; i++) {
-		if (o2_record_unlock(record, O2_SOURCE, namespaces->items[i], err) < 0)
-			return err->code;
+	assert(record->head.state == O2_STATE_ABSENT);
+	if (record->head.source_namespaces.count > 0 && o2_record_write_set_drop(record, err) < 0)
+		return err->code;
+	for (int side = O2_TARGET; side >= O2_SOURCE; side--) {
+		for (size_t i = 0; i < record->locks[side].count; i++) {
+			if (o2_record_unlock(record, (enum o2_side)side, record->locks[side].items[i], err) < 0)
+				return err->code;
+		}
 	}
 	return 0;
+}
+
+int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id, struct o2_err *err)
+{
+	O2_AUTO(o2_record_freep) struct o2_record *record = o2_record_new(kube, kube, "");
+	const struct o2_kube_kind *kind = o2_record_kind(kube, "ConfigMap");
+
+	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
+	for (int number = 0;; number++) {
+		O2_AUTO(o2_freep) char *suffix = o2_xasprintf("ws-%d", number);
+		O2_AUTO(o2_freep) char *name = o2_record_name(record, suffix);
+		O2_AUTO(o2_doc_freep) struct o2_doc *chunk = o2_record_get(record, kube, kind, ns, name, err);
+
+		if (!chunk && err->code != -O2_ENOTFOUND)
+			return err->code;
+		if (!chunk)
+			break;
+		if (o2_record_delete_own(record, kube, kind, ns, name, err) < 0)
+			return err->code;
+	}
+	o2_err_clear(err);
+	return o2_record_delete_own(record, kube, kind, ns, O2_RECORD_LOCK_NAME, err);
 }

@@ -73,6 +73,8 @@ void o2_record_free(struct o2_record *record)
 	o2_record_head_release(&record->head);
 	o2_doc_free(record->owners);
 	free(record->resource_version);
+	o2_strs_release(&record->locks[O2_SOURCE]);
+	o2_strs_release(&record->locks[O2_TARGET]);
 	free(record->self);
 	free(record);
 }
@@ -199,23 +201,28 @@ static void keep_report(struct o2_record *record, const struct o2_doc *report)
 	record->head.report = o2_doc_copy(report);
 }
 
+static int unlock_side(struct o2_record *record, enum o2_side side, struct o2_err *err)
+{
+	const struct o2_strs *namespaces = side == O2_SOURCE ? &record->head.source_namespaces : &record->head.target_namespaces;
+
+	for (size_t i = 0; i < namespaces->count; i++) {
+		if (o2_record_unlock(record, side, namespaces->items[i], err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
 /*
  * What is no longer needed once everything is done or undone. R1 says so first: a later process must not miss a write set
  * that was already dropped.
  */
 static int clear_away(struct o2_record *record, struct o2_err *err)
 {
-	const struct o2_strs *sides[O2_SIDE_COUNT] = { &record->head.source_namespaces, &record->head.target_namespaces };
-
 	if (o2_record_set_phase(record, PHASE_CLEARING, err) < 0 || o2_record_write_set_drop(record, err) < 0)
 		return err->code;
-	for (int side = O2_TARGET; side >= O2_SOURCE; side--) {
-		for (size_t i = 0; i < sides[side]->count; i++) {
-			if (o2_record_unlock(record, (enum o2_side)side, sides[side]->items[i], err) < 0)
-				return err->code;
-		}
-	}
-	return 0;
+	if (unlock_side(record, O2_TARGET, err) < 0)
+		return err->code;
+	return unlock_side(record, O2_SOURCE, err);
 }
 
 int o2_record_finish(struct o2_record *record, const struct o2_doc *report, struct o2_err *err)
@@ -228,6 +235,8 @@ int o2_record_finish(struct o2_record *record, const struct o2_doc *report, stru
 	keep_report(record, report);
 	/* R2 first: while R1 is not clean, a crash between the two leads back here. */
 	enum o2_record_state before = record->head.state;
+	if (!record->kube[O2_SOURCE])
+		return 0; /* R2 stays COMMITTED until R1 can be closed as well */
 	record->head.state = O2_STATE_DONE;
 	record->head.clean = true;
 	int code = o2_record_write_mirror(record, err);
@@ -243,11 +252,15 @@ int o2_record_finish(struct o2_record *record, const struct o2_doc *report, stru
 
 int o2_record_close(struct o2_record *record, const struct o2_doc *report, struct o2_err *err)
 {
-	assert(record->head.state == O2_STATE_ABORTED);
+	assert(record->head.state == O2_STATE_ABORTED || !record->kube[O2_SOURCE]);
 	keep_report(record, report);
+	record->head.state = O2_STATE_ABORTED;
 	record->head.clean = true;
 	int code = o2_record_write_mirror(record, err);
 	record->head.clean = false;
+	/* R1 is lost, or comes to the same end by itself when A is back. */
+	if (code == 0 && !record->kube[O2_SOURCE])
+		return unlock_side(record, O2_TARGET, err);
 	if (code < 0 || clear_away(record, err) < 0)
 		return err->code;
 	record->head.clean = true;
@@ -264,12 +277,15 @@ struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target,
 		return NULL;
 	}
 	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
-	O2_AUTO(o2_freep) char *name = o2_record_name(record, "source");
-	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_get(record, source, o2_record_kind(source, "ConfigMap"), ns, name, err);
+	struct o2_kube *kube = source ? source : target;
+	O2_AUTO(o2_freep) char *name = o2_record_name(record, source ? "source" : "target");
+	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), ns, name, err);
 	if (!map || o2_record_head_from_doc(map, &head, err) < 0)
 		return NULL;
 	o2_record_head_release(&record->head);
 	record->head = head;
+	if (!source)
+		return O2_STEAL(record);
 	replace_text(&record->resource_version, o2_doc_str(map, "/metadata/resourceVersion", ""));
 	if (!record->head.clean && strcmp(head.phase, PHASE_CLEARING) != 0 && o2_record_write_set_load(record, err) < 0)
 		return NULL;

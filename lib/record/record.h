@@ -114,7 +114,9 @@ O2_MUST_CHECK int o2_record_begin(struct o2_record *record, const struct o2_reco
 
 /*
  * Read R1: is it still this process's, and in `state`?
- * Errors  O2_ECONFLICT: taken over, aborted or committed by somebody else (the message says by whom); O2_ETRANSIENT: A is lost.
+ * Errors  O2_ECONFLICT: taken over, aborted or committed by somebody else (the message says by whom); O2_ETRANSIENT: A is lost. An abort that
+ *         somebody asked for without taking over (`os2os cancel`) is in the head's state afterwards: the undoing is this process's.
+ * Without A (source NULL) only COMMITTED can be checked, which is final: from R2's word.
  */
 O2_MUST_CHECK int o2_record_check(struct o2_record *record, enum o2_record_state state, struct o2_err *err);
 
@@ -179,7 +181,11 @@ typedef int o2_record_found_fn(void *arg, enum o2_side side, const struct o2_rec
 O2_MUST_CHECK int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn, void *arg, struct o2_err *err);
 
 /*
- * Read an existing record and its write set. `ns`: the namespace of R1. Errors: O2_ENOTFOUND, O2_ECORRUPT (write set does not match its digest).
+ * Read an existing record and its write set. `ns`: the namespace of R1.
+ *
+ * source  NULL: A is unreachable or R1 is lost. Then `ns` is that of R2, the head is R2's, and the write set is empty.
+ * target  NULL: B is unreachable; nothing that touches B may be called.
+ * Errors  O2_ENOTFOUND, O2_ECORRUPT (the write set does not match its digest).
  */
 O2_MUST_CHECK struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target, const char *ns, const char *id, struct o2_err *err);
 /* State of R2 now, ABSENT if there is none. Errors: O2_ETRANSIENT (B unreachable). */
@@ -188,8 +194,15 @@ O2_MUST_CHECK int o2_record_mirror_state(struct o2_record *record, enum o2_recor
 O2_MUST_CHECK int o2_record_take_over(struct o2_record *record, struct o2_err *err);
 size_t o2_record_entry_count(const struct o2_record *record);
 const struct o2_record_entry *o2_record_entry(const struct o2_record *record, size_t index);
-/* Remove the locks of a transaction whose record does not exist. */
-O2_MUST_CHECK int o2_record_remove_stray_locks(struct o2_kube *kube, const struct o2_strs *namespaces, const char *id, struct o2_err *err);
+/*
+ * Nothing was begun: remove what lies about without an R1 (locks of this process, chunks of the write set). Only while the state is ABSENT.
+ */
+O2_MUST_CHECK int o2_record_discard(struct o2_record *record, struct o2_err *err);
+/* Called with namespace and transaction of each lock that is found. A negative return ends the search with it. */
+typedef int o2_record_lock_fn(void *arg, const char *ns, const char *id);
+O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_lock_fn *fn, void *arg, struct o2_err *err);
+/* Remove lock and write set of a transaction that has neither R1 nor R2: it died before its first effect. */
+O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id, struct o2_err *err);
 
 /* --- what is kept on B ------------------------------------------------------------------------------------------------ */
 

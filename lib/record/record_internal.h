@@ -25,6 +25,7 @@ struct o2_record {
 	size_t entry_count, entry_cap;
 	struct o2_doc *owners; /* target namespace -> uid of its owner */
 	char *resource_version; /* of R1, as last read or written */
+	struct o2_strs locks[O2_SIDE_COUNT]; /* namespaces that this process locked */
 	int patience_ms;
 };
 

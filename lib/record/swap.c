@@ -37,6 +37,14 @@ static int lost_to(const struct o2_record *record, const struct o2_record_head *
 		       now->reason[0] ? ": " : "", now->reason);
 }
 
+/* Somebody asked for the end without taking over: this process still holds the transaction, and undoes it. */
+static void adopt_abort(struct o2_record *record, const struct o2_record_head *now)
+{
+	record->head.state = O2_STATE_ABORTED;
+	free(record->head.reason);
+	record->head.reason = o2_xstrdup(now->reason);
+}
+
 /* After a refused or lost swap: 1 it is ours already, 0 same epoch and state as we believe (swap again), negative otherwise. */
 static int look_again(struct o2_record *record, enum o2_record_state before, const char *name, const char *stamp, struct o2_err *err)
 {
@@ -56,8 +64,10 @@ static int look_again(struct o2_record *record, enum o2_record_state before, con
 		return err->code;
 	if (now.epoch != record->head.epoch || now.state != before)
 		code = lost_to(record, &now, err);
-	else
+	if (now.epoch == record->head.epoch && (now.state == before || now.state == O2_STATE_ABORTED))
 		remember_version(record, map);
+	if (now.epoch == record->head.epoch && now.state == O2_STATE_ABORTED)
+		adopt_abort(record, &now);
 	o2_record_head_release(&now);
 	return code;
 }
@@ -111,8 +121,13 @@ int o2_record_swap(struct o2_record *record, struct o2_err *err)
 int o2_record_check(struct o2_record *record, enum o2_record_state state, struct o2_err *err)
 {
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, "source");
-	int code = look_again(record, state, name, "-", err);
+	int code;
 
+	if (!record->kube[O2_SOURCE]) {
+		assert(state == O2_STATE_COMMITTED && record->head.state == O2_STATE_COMMITTED);
+		return 0;
+	}
+	code = look_again(record, state, name, "-", err);
 	if (code == -O2_ENOTFOUND)
 		return o2_prefix(err, "the record of transaction %s is gone", record->head.id);
 	return code;
@@ -124,9 +139,12 @@ int o2_record_move_state(struct o2_record *record, enum o2_record_state from, en
 	int code;
 
 	assert(record->head.state == from);
+	/* The CREATE of R1 may have been lost, or landed without our knowing its version. */
+	if (record->resource_version[0] == '\0' && o2_record_check(record, from, err) < 0)
+		return err->code;
 	record->head.state = to;
 	code = swap_from(record, from, err);
-	if (code < 0)
+	if (code < 0 && record->head.state == to)
 		record->head.state = from;
 	return code;
 }

@@ -85,17 +85,20 @@ int o2_record_write_set_store(struct o2_record *record, struct o2_err *err)
 		O2_AUTO(o2_freep) char *line = o2_doc_dump(doc);
 
 		if (lines.len + strlen(line) + 1 > O2_RECORD_CHUNK_MAX) {
+			record->head.write_set_chunks = number + 1;
 			code = store_chunk(record, number++, &lines, hash, err);
 			o2_buf_clear(&lines);
 		}
 		o2_buf_adds(&lines, line);
 		o2_buf_addc(&lines, '\n');
 	}
-	if (code == 0)
-		code = store_chunk(record, number++, &lines, hash, err);
+	/* Counted before it is stored: an undo must look for the one whose answer was lost. */
+	if (code == 0) {
+		record->head.write_set_chunks = number + 1;
+		code = store_chunk(record, number, &lines, hash, err);
+	}
 	o2_buf_release(&lines);
 	o2_sha256_final(hash, digest);
-	record->head.write_set_chunks = number;
 	free(record->head.write_set_digest);
 	record->head.write_set_digest = o2_xstrdup(digest);
 	return code;

@@ -1,0 +1,139 @@
+/*
+ * Backwards: B first, by the write set and then by label, so that what recovery does needs neither the plan nor the process that
+ * began it.
+ */
+#include "txn/txn_internal.h"
+
+#include "base/cancel.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+/* The entries of one step type, as an array of pointers. Caller frees. */
+static const struct o2_record_entry **entries_of(const struct o2_record *record, enum o2_step_id id, size_t *out_count)
+{
+	const struct o2_record_entry **entries = o2_xcalloc(o2_record_entry_count(record) + 1, sizeof(*entries));
+
+	*out_count = 0;
+	for (size_t i = 0; i < o2_record_entry_count(record); i++) {
+		const struct o2_record_entry *entry = o2_record_entry(record, i);
+
+		if (strcmp(entry->step, o2_step_type(id)->name) == 0)
+			entries[(*out_count)++] = entry;
+	}
+	return entries;
+}
+
+static int undo_step(struct o2_record *record, enum o2_step_id id, struct o2_err *err)
+{
+	const struct o2_step_type *type = o2_step_type(id);
+	size_t count;
+	char point[64];
+	int code;
+
+	if (!type->undo)
+		return 0;
+	O2_AUTO(o2_freep) const struct o2_record_entry **entries = entries_of(record, id, &count);
+	if (count == 0)
+		return 0;
+	snprintf(point, sizeof(point), "undo.%s", type->name);
+	code = o2_fault_point(point, err);
+	if (code == 0) {
+		o2_log_step(0, (int64_t)count, "undoing step '%s'", type->name);
+		code = type->undo(record, entries, count, err);
+	}
+	return code < 0 ? o2_prefix(err, "cannot undo step '%s'", type->name) : 0;
+}
+
+/* What carries our label although no entry names it, or came late. */
+struct leftovers {
+	struct o2_record_object *items;
+	size_t count, cap;
+	bool workloads; /* collect only those, or only the others */
+};
+
+static int collect(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
+{
+	struct leftovers *left = arg;
+
+	if (o2_app_is_workload(kind) != left->workloads || strcmp(kind->kind, "Namespace") == 0)
+		return 0;
+	O2_GROW(left->items, left->count, left->cap);
+	left->items[left->count++] = (struct o2_record_object){ .kind = kind,
+								.ns = o2_xstrdup_null(o2_doc_str(item, "/metadata/namespace", NULL)),
+								.name = o2_xstrdup(o2_doc_str(item, "/metadata/name", "")) };
+	return 0;
+}
+
+static int remove_leftovers(struct o2_record *record, bool workloads, struct o2_err *err)
+{
+	struct leftovers left = { .workloads = workloads };
+	int code = o2_record_sweep(record, collect, &left, err);
+
+	if (code == 0 && left.count > 0)
+		code = o2_record_remove_many(record, left.items, left.count, workloads, err);
+	for (size_t i = 0; i < left.count; i++) {
+		free((char *)left.items[i].ns);
+		free((char *)left.items[i].name);
+	}
+	free(left.items);
+	return code;
+}
+
+/* In the reverse order of the table; what lies about by label goes before its owner and its namespace. */
+static int undo_all(struct o2_record *record, struct o2_err *err)
+{
+	const struct o2_strs *namespaces = &o2_record_head(record)->target_namespaces;
+
+	for (int id = O2_STEP_ID_COUNT - 1; id > O2_STEP_OWNER; id--) {
+		if (undo_step(record, (enum o2_step_id)id, err) < 0)
+			return err->code;
+	}
+	if (remove_leftovers(record, true, err) < 0 || remove_leftovers(record, false, err) < 0)
+		return o2_prefix(err, "cannot remove what is left on B");
+	for (int id = O2_STEP_OWNER; id >= 0; id--) {
+		if (undo_step(record, (enum o2_step_id)id, err) < 0)
+			return err->code;
+	}
+	/* Without a write set (R1 is lost) the label alone tells which namespaces were made. */
+	for (size_t i = 0; i < namespaces->count && o2_record_entry_count(record) == 0; i++) {
+		if (o2_record_remove_owner(record, namespaces->items[i], err) < 0 || o2_record_remove_namespace(record, namespaces->items[i], err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
+int o2_txn_undo(struct o2_record *record, const char *reason, const struct o2_doc *report, struct o2_err *err)
+{
+	int code;
+
+	o2_cancel_mask(true);
+	o2_log_phase("undo");
+	code = o2_fault_point("abort.before", err);
+	if (code == 0)
+		code = o2_record_abort(record, reason, err);
+	if (code == 0)
+		code = o2_fault_point("abort.after", err);
+	if (code == 0)
+		code = undo_all(record, err);
+	if (code == 0)
+		code = o2_fault_point("close.before", err);
+	if (code == 0)
+		code = o2_record_close(record, report, err);
+	o2_cancel_mask(false);
+	return code;
+}
+
+int o2_txn_undo_by_label(struct o2_record *record, struct o2_txn_result *result, struct o2_err *err)
+{
+	int code;
+
+	o2_cancel_mask(true);
+	o2_log_phase("undo");
+	code = undo_all(record, err);
+	if (code == 0)
+		code = o2_record_close(record, NULL, err);
+	o2_cancel_mask(false);
+	o2_txn_conclude(result, code == 0 ? O2_TXN_UNDONE : O2_TXN_HALFWAY, record, "%s",
+			code == 0 ? "B is as before" : "B is not clean yet; run the command again");
+	return code;
+}

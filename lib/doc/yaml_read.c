@@ -61,18 +61,17 @@ static const char *short_tag(const yaml_char_t *tag)
 	return strncmp(text, TAG, strlen(TAG)) == 0 ? text + strlen(TAG) : NULL;
 }
 
-/* A scalar whose tag asks for a type that is not a string: the text must be of that type. */
-static json_t *read_tagged(const char *tag, const char *text, size_t len)
+static bool is_string_tag(const char *tag)
 {
-	json_t *json = o2_doc_yaml_plain(text, len);
+	return strcmp(tag, "!") == 0 || strcmp(tag, "str") == 0 || strcmp(tag, "timestamp") == 0;
+}
 
-	if ((strcmp(tag, "int") == 0 && json_is_integer(json)) ||
-	    (strcmp(tag, "float") == 0 && json_is_number(json)) ||
-	    (strcmp(tag, "bool") == 0 && json_is_boolean(json)) ||
-	    (strcmp(tag, "null") == 0 && json_is_null(json)))
-		return json;
-	json_decref(json);
-	return NULL;
+static bool has_tagged_type(const char *tag, json_t *json)
+{
+	return (strcmp(tag, "int") == 0 && json_is_integer(json)) ||
+	       (strcmp(tag, "float") == 0 && json_is_number(json)) ||
+	       (strcmp(tag, "bool") == 0 && json_is_boolean(json)) ||
+	       (strcmp(tag, "null") == 0 && json_is_null(json));
 }
 
 static json_t *read_scalar(struct reader *reader, const yaml_event_t *event)
@@ -80,24 +79,25 @@ static json_t *read_scalar(struct reader *reader, const yaml_event_t *event)
 	const char *text = (const char *)event->data.scalar.value;
 	size_t len = event->data.scalar.length;
 	const char *tag = short_tag(event->data.scalar.tag);
-	const char *problem = "a number that JSON has no form for";
+	const char *problem = NULL;
 	json_t *json = NULL;
 
 	if (memchr(text, '\0', len) != NULL)
 		problem = "a NUL in a string";
 	else if (tag == NULL)
 		problem = "an unknown tag";
-	else if (strcmp(tag, "!") == 0 || strcmp(tag, "str") == 0 || strcmp(tag, "timestamp") == 0)
+	else if (is_string_tag(tag) ||
+		 (*tag == '\0' && event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE))
 		json = o2_doc_json_string(text, len);
-	else if (*tag != '\0' && (json = read_tagged(tag, text, len)) == NULL)
-		problem = "a value that is not of the type its tag says";
-	else if (json == NULL && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-		json = o2_doc_yaml_plain(text, len);
-	else if (json == NULL)
-		json = o2_doc_json_string(text, len);
-	if (json == NULL)
-		fail_at(reader, &event->start_mark, O2_EINVALID, problem);
-	return json;
+	else if ((json = o2_doc_yaml_plain(text, len)) == NULL)
+		problem = "a number that JSON has no form for";
+	else if (*tag != '\0' && !has_tagged_type(tag, json))
+		problem = "a tag that is unknown or does not fit its value";
+	if (problem == NULL)
+		return json;
+	json_decref(json);
+	fail_at(reader, &event->start_mark, O2_EINVALID, problem);
+	return NULL;
 }
 
 static json_t *read_alias(struct reader *reader, const yaml_event_t *event, size_t depth)

@@ -127,7 +127,7 @@ const struct o2_app_object *o2_app_object(const struct o2_app *app, size_t index
 /* "Deployment shop/web", or "ClusterRole viewer"; on A, and on B. Valid as long as the app. */
 const char *o2_app_label(const struct o2_app *app, size_t index);
 const char *o2_app_target_label(const struct o2_app *app, size_t index);
-/* As read from A. Caller frees. */
+/* As read from A, but without managedFields (half of the memory; only Services keep them). Caller frees. */
 struct o2_doc *o2_app_source(const struct o2_app *app, size_t index);
 /* What B is to hold, without any mark of a transaction. Caller frees. */
 struct o2_doc *o2_app_target(const struct o2_app *app, size_t index, enum o2_app_form form);
@@ -144,6 +144,9 @@ const struct o2_app_edge *o2_app_edge(const struct o2_app *app, size_t index);
 /* The target namespaces, in the order of the selection; and the source namespace that each comes from. */
 const struct o2_strs *o2_app_target_namespaces(const struct o2_app *app);
 const struct o2_strs *o2_app_source_namespaces(const struct o2_app *app);
+
+/* The Namespace object for B: name, and the labels and annotations that are the user's or decide about rights. Caller frees. */
+struct o2_doc *o2_app_target_namespace(const struct o2_app *app, size_t index);
 
 /* Pod template of a workload's document, NULL if it has none (/spec/template, CronJob's, Pod itself). Borrowed from `object`. */
 struct o2_doc *o2_app_pod_template(struct o2_doc *object);

@@ -81,6 +81,17 @@ $(BUILD)/cmd/os2os/%_test: cmd/os2os/%_test.c $$(filter-out $(BUILD)/cmd/os2os/m
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(PKG_LIBS)
 
+# --- what a stranger runs ---------------------------------------------------------------------------------------------------
+demo: ## two clusters, a sample application, a migration: everything is installed that it needs
+	ci/deps build testbed
+	. ci/env.sh && $(MAKE) -j2 all && testbed/demo
+
+check: ## every test and check; a rotating sample of the scenarios that kill the program
+	ci/check
+
+nightly: ## the same with every scenario
+	ci/check --all
+
 # --- checks -------------------------------------------------------------------------------------------------------------
 unit: $(TESTS) ## build and run the unit tests
 	ci/unit $(TESTS)

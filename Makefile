@@ -3,6 +3,7 @@
 # A folder under lib/ is a module, built to build/lib/<module>.a. What a module may use stands in DEPS_<module> below and
 # nowhere else: the linker gets exactly that, and `make layers` proves the #include lines against it.
 
+SHELL   := /bin/bash
 BUILD   ?= build
 CC      ?= gcc
 PREFIX  ?= /usr/local

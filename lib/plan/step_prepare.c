@@ -15,34 +15,15 @@ O2_STEP_CHECK(o2_step_namespace_check)
 	return 0;
 }
 
-/* Labels and annotations of A's namespace that say how its pods may run; the platform's own names are left to B. */
-static struct o2_doc *like_on_source(const struct o2_plan *plan, const char *target_ns)
+/* Index of a target namespace in the app's list. */
+static size_t index_of(const struct o2_plan *plan, const char *ns)
 {
-	const struct o2_strs *from = o2_app_source_namespaces(plan->app), *to = o2_app_target_namespaces(plan->app);
-	struct o2_doc *body = o2_doc_object_new();
+	const struct o2_strs *namespaces = o2_app_target_namespaces(plan->app);
+	size_t i = 0;
 
-	for (size_t i = 0; i < to->count; i++) {
-		if (strcmp(to->items[i], target_ns) != 0)
-			continue;
-		O2_AUTO(o2_doc_freep)
-		struct o2_doc *there = o2_kube_get(plan->kube[O2_SOURCE], o2_kube_kind_find(plan->kube[O2_SOURCE], "", "Namespace"), NULL,
-						   from->items[i], NULL);
-		for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(there, "/metadata/labels")); o2_doc_next(&it);) {
-			if (strcmp(it.name, "kubernetes.io/metadata.name") == 0 || strncmp(it.name, O2_ANNOTATION_PREFIX, 9) == 0)
-				continue;
-			if (!o2_doc_at(body, "/metadata/labels"))
-				o2_doc_put(body, "/metadata/labels", o2_doc_object_new());
-			o2_doc_set(o2_doc_at(body, "/metadata/labels"), it.name, o2_doc_ref(it.value));
-		}
-		for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(there, "/metadata/annotations")); o2_doc_next(&it);) {
-			if (strncmp(it.name, "openshift.io/sa.scc.", 20) != 0)
-				continue;
-			if (!o2_doc_at(body, "/metadata/annotations"))
-				o2_doc_put(body, "/metadata/annotations", o2_doc_object_new());
-			o2_doc_set(o2_doc_at(body, "/metadata/annotations"), it.name, o2_doc_ref(it.value));
-		}
-	}
-	return body;
+	while (strcmp(namespaces->items[i], ns) != 0)
+		i++;
+	return i;
 }
 
 /* Pods are refused until the controller has made the default service account. */
@@ -77,7 +58,7 @@ O2_STEP_APPLY(o2_step_namespace_apply)
 		return err->code;
 	for (size_t i = 0; i < plan->new_namespaces.count; i++) {
 		const char *ns = plan->new_namespaces.items[i];
-		O2_AUTO(o2_doc_freep) struct o2_doc *body = like_on_source(plan, ns);
+		O2_AUTO(o2_doc_freep) struct o2_doc *body = o2_app_target_namespace(plan->app, index_of(plan, ns));
 
 		if (o2_record_create_namespace(context->record, ns, body, err) < 0 || o2_record_lock(context->record, O2_TARGET, ns, err) < 0 ||
 		    await_service_account(plan->kube[O2_TARGET], ns, err) < 0)

@@ -56,6 +56,7 @@ ALL_SOURCES  := $(foreach m,$(MODULES),$(call lib_sources,$(m))) $(CMD_SOURCES)
 
 .PHONY: all clean help unit check demo nightly lint layers asan cov install print-layers print-cflags
 .SECONDEXPANSION:
+.SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/os2os ## build the command
@@ -116,7 +117,6 @@ install: all ## install the command and its kubectl plugin name below PREFIX
 print-layers:
 	@$(foreach m,$(MODULES) cmd,echo "$(m): $(DEPS_$(m))";)
 
-print-cflags:
-	@echo "$(CPPFLAGS) $(PKG_CFLAGS) $(filter-out -Werror,$(CFLAGS))"
+print-cflags: ; @: $(info $(CPPFLAGS) $(PKG_CFLAGS) $(filter-out -Werror,$(CFLAGS)))
 
 -include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SOURCES)) $(patsubst %,%.d,$(TESTS))

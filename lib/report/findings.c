@@ -1,0 +1,139 @@
+/*
+ * What the preconditions turned out to be, and what discovery had to remark.
+ */
+#include <string.h>
+
+#include "report/report_internal.h"
+
+#define NOTES_SHOWN 10
+
+static const char *verdict(const struct o2_plan_finding *finding)
+{
+	return finding->blocks ? "blocks" : finding->warns ? "warns" : "holds";
+}
+
+static void add_row(struct o2_table *table, const struct o2_plan_finding *finding)
+{
+	o2_table_cell(table, "[%s]", o2_plan_proof_name(finding->proof));
+	o2_table_cell(table, "%s", verdict(finding));
+	o2_table_cell(table, "%s", finding->check);
+	o2_table_cell(table, "%s%s%s", finding->subject, finding->subject[0] != '\0' ? ": " : "",
+		      finding->text);
+	o2_table_end_row(table);
+}
+
+static bool same_group(const struct o2_plan_finding *a, const struct o2_plan_finding *b)
+{
+	return strcmp(verdict(a), "holds") == 0 && strcmp(verdict(b), "holds") == 0 &&
+	       a->proof == b->proof && strcmp(a->check, b->check) == 0;
+}
+
+/* Is there an equal one before `index`, which stood for it already? */
+static bool was_shown(const struct o2_plan *plan, size_t index)
+{
+	const struct o2_plan_finding *finding = o2_plan_finding(plan, index);
+
+	for (size_t i = 0; i < index; i++)
+		if (same_group(o2_plan_finding(plan, i), finding))
+			return true;
+	return false;
+}
+
+/* What holds, one row a check; a group of several is only counted. */
+static void add_group(struct o2_table *table, const struct o2_plan *plan, size_t index)
+{
+	const struct o2_plan_finding *finding = o2_plan_finding(plan, index);
+	size_t count = 0;
+
+	if (was_shown(plan, index))
+		return;
+	for (size_t i = index; i < o2_plan_finding_count(plan); i++)
+		count += same_group(o2_plan_finding(plan, i), finding);
+	if (count == 1) {
+		add_row(table, finding);
+		return;
+	}
+	o2_table_cell(table, "[%s]", o2_plan_proof_name(finding->proof));
+	o2_table_cell(table, "holds");
+	o2_table_cell(table, "%s", finding->check);
+	o2_table_cell(table, "%zu times", count);
+	o2_table_end_row(table);
+}
+
+void o2_report_findings_text(const struct o2_plan *plan, const struct o2_report_style *style,
+			     struct o2_buf *out)
+{
+	O2_AUTO(o2_table_release) struct o2_table table = { .indent = 2 };
+
+	for (size_t i = 0; i < o2_plan_finding_count(plan); i++) {
+		const struct o2_plan_finding *finding = o2_plan_finding(plan, i);
+		if (style->wide || strcmp(verdict(finding), "holds") != 0)
+			add_row(&table, finding);
+		else
+			add_group(&table, plan, i);
+	}
+	if (table.row_count == 0)
+		return;
+	o2_report_heading(out, style, "\nChecks");
+	o2_table_write(&table, out);
+}
+
+struct o2_doc *o2_report_findings_doc(const struct o2_plan *plan)
+{
+	struct o2_doc *array = o2_doc_array_new();
+
+	for (size_t i = 0; i < o2_plan_finding_count(plan); i++) {
+		const struct o2_plan_finding *finding = o2_plan_finding(plan, i);
+		struct o2_doc *doc = o2_doc_object_new();
+		o2_doc_set_str(doc, "check", finding->check);
+		o2_doc_set_str(doc, "proof", o2_plan_proof_name(finding->proof));
+		o2_doc_set_str(doc, "verdict", verdict(finding));
+		o2_report_put(doc, "subject", finding->subject);
+		o2_doc_set_str(doc, "text", finding->text);
+		o2_report_put(doc, "remedy", finding->remedy);
+		o2_doc_append(array, doc);
+	}
+	return array;
+}
+
+/* --- notes ------------------------------------------------------------------------------------------------------------ */
+
+void o2_report_notes_text(const struct o2_app *app, bool left_out,
+			  const struct o2_report_style *style, struct o2_buf *out)
+{
+	O2_AUTO(o2_table_release) struct o2_table table = { .indent = 2 };
+	size_t count = 0;
+
+	for (size_t i = 0; i < o2_app_note_count(app); i++) {
+		const struct o2_app_note *note = o2_app_note(app, i);
+		if (note->left_out != left_out || (++count > NOTES_SHOWN && !style->wide))
+			continue;
+		o2_table_cell(&table, "%s", note->subject);
+		o2_table_cell(&table, "%s%s", note->text, note->blocks ? " (blocks)" : "");
+		o2_table_end_row(&table);
+	}
+	if (count == 0)
+		return;
+	o2_report_heading(out, style, left_out ? "\nLeft out" : "\nNotes");
+	o2_table_write(&table, out);
+	if (count > table.row_count)
+		o2_buf_addf(out, "  and %zu more; -o wide lists them\n", count - table.row_count);
+}
+
+struct o2_doc *o2_report_notes_doc(const struct o2_app *app, bool left_out)
+{
+	struct o2_doc *array = o2_doc_array_new();
+
+	for (size_t i = 0; i < o2_app_note_count(app); i++) {
+		const struct o2_app_note *note = o2_app_note(app, i);
+		if (note->left_out != left_out)
+			continue;
+		struct o2_doc *doc = o2_doc_object_new();
+		o2_doc_set_str(doc, "subject", note->subject);
+		o2_doc_set_str(doc, "text", note->text);
+		o2_report_put(doc, "remedy", note->remedy);
+		o2_doc_set(doc, "blocks", o2_doc_bool_new(note->blocks));
+		o2_doc_append(array, doc);
+	}
+	return array;
+}

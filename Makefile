@@ -42,7 +42,7 @@ ifneq ($(CI)$(WERROR),)
 CFLAGS   += -Werror
 endif
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
-PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES))
+PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES)) -lm
 
 # --- sources ------------------------------------------------------------------------------------------------------------
 lib_sources  = $(filter-out %_test.c %_fuzz.c,$(wildcard lib/$(1)/*.c))

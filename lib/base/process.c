@@ -14,7 +14,6 @@
 
 #define POLL_MS 50
 
-extern char **environ;
 
 /* environ with `extra` in front; what comes first wins. Caller frees the array, not the strings. */
 static char **merge_env(const struct o2_strs *extra)

@@ -46,7 +46,7 @@ double o2_doc_real_parse(const char *text);
 /*
  * What a plain (unquoted) YAML scalar stands for; a string if it is nothing else.
  *
- * Returns NULL for a number that JSON has no form for (.inf, .nan, 1e999). Real numbers without a
+ * Returns NULL for a number that JSON has no form for (.inf, .nan, an integer of 400 digits). Real numbers without a
  * fraction become integers where a double is exact, as they do when Go writes them as JSON.
  */
 json_t *o2_doc_yaml_plain(const char *text, size_t len);

@@ -143,14 +143,18 @@ json_t *o2_doc_yaml_plain(const char *text, size_t len)
 		return NULL;
 	if (strchr("+-.0123456789", text[0]) == NULL)
 		return o2_doc_json_string(text, len);
-	if (text[0] == '.')
-		return is_decimal(text) ? real(o2_doc_real_parse(text))
-					: o2_doc_json_string(text, len);
-	if (!ungroup(text, len, digits, sizeof(digits)))
-		return o2_doc_json_string(text, len);
-	if (read_integer(digits, &number))
-		return number;
-	return is_decimal(digits) ? real(o2_doc_real_parse(digits)) : o2_doc_json_string(text, len);
+	const char *decimal = text; /* what begins with a point can't be grouped */
+	if (text[0] != '.') {
+		if (!ungroup(text, len, digits, sizeof(digits)))
+			return o2_doc_json_string(text, len);
+		if (read_integer(digits, &number))
+			return number;
+		decimal = digits;
+	}
+	/* Out of range is no number: 12e4567 is the beginning of a digest. */
+	if (is_decimal(decimal) && isfinite(o2_doc_real_parse(decimal)))
+		return real(o2_doc_real_parse(decimal));
+	return o2_doc_json_string(text, len);
 }
 
 bool o2_doc_yaml_is_ambiguous(const char *text, size_t len)
@@ -172,5 +176,11 @@ bool o2_doc_yaml_is_ambiguous(const char *text, size_t len)
 	    strncasecmp(p, "0b", 2) == 0)
 		return true;
 	/* Numbers with groups and exponents, base 60 and times are made of these. */
-	return strspn(text, "0123456789+-.,:_eEtTzZ ") == len;
+	if (strspn(text, "0123456789+-.,:_eEtTzZ ") == len)
+		return true;
+	/* Groups hide more: 0_x1 is a number. */
+	json_t *json = o2_doc_yaml_plain(text, len);
+	bool is_string = json_is_string(json);
+	json_decref(json);
+	return !is_string;
 }

@@ -190,7 +190,11 @@ static void what_json_can_not_hold_is_refused(void **state)
 	assert_refuses(".inf", O2_EINVALID, "JSON has no form for");
 	assert_refuses("[-.INF]", O2_EINVALID, "JSON has no form for");
 	assert_refuses("a: .nan", O2_EINVALID, "line 1, column 4: a number that JSON has no form");
-	assert_refuses("1e999", O2_EINVALID, "JSON has no form for");
+	assert_means("[1e999, 12e4567, .5e999]", "[[\"1e999\",\"12e4567\",\".5e999\"]]");
+	O2_AUTO(o2_freep) char *digits = o2_xmalloc(401);
+	memset(digits, '1', 400);
+	digits[400] = '\0';
+	assert_refuses(digits, O2_EINVALID, "JSON has no form for");
 	assert_refuses("\"a\\0b\"", O2_EINVALID, "a NUL in a string");
 	assert_refuses("{\"a\\0b\": 1}", O2_EINVALID, "a NUL in a string");
 	assert_null(o2_doc_parse_yaml("a: b\0c", 6, &err));
@@ -322,6 +326,8 @@ static void what_could_be_misread_is_quoted(void **state)
 		".NaN",
 		"=",
 		"<<",
+		"0_x1",
+		"-0_b1",
 		"---",
 		"...",
 		"1.",

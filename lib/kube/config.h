@@ -48,12 +48,14 @@ struct o2_kube_exec_plugin {
 /* A resolved configuration. Files that it names are read, except the token file, which is read again when it is used. */
 struct o2_kube_config {
 	char *context; /* "" for in-cluster */
+	char *user;    /* its name in the kubeconfig, for messages; "" if it has none */
 	char *server;
 	char *tls_server_name;
 	char *ca_pem;
 	char *cert_pem, *key_pem;
 	char *token;
-	char *token_file;
+	char *token_file; /* read again when used; what it holds goes before `token` */
+	char *username, *password;
 	char *proxy_url;
 	char *ns; /* never NULL: "default" if nothing says otherwise */
 	char *as, *as_uid;

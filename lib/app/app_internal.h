@@ -52,6 +52,9 @@ void o2_app_index_clear(struct o2_app_index *index);
 typedef struct o2_doc *o2_app_visit_fn(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value);
 void o2_app_walk(struct o2_doc *root, const char *base, const char *pattern, o2_app_visit_fn *visit, void *arg);
 
+/* o2_doc_put() for documents from outside: does nothing if the way leads through something that is no object. */
+void o2_app_put(struct o2_doc *doc, const char *pointer, struct o2_doc *value);
+
 /* ---- label selectors -------------------------------------------------------------------------------------------------- */
 
 /* Parse kubectl's notation ("a=b,c!=d,e in (x,y),!f") into a LabelSelector's matchExpressions. NULL text: everything. O2_EINVALID. */

@@ -167,7 +167,7 @@ static struct o2_doc *edit_class(void *arg, const char *pointer, struct o2_doc *
 	const struct o2_strs *map = &e->app->class_map;
 
 	(void)parent;
-	if (class && *class == '\0')
+	if (o2_doc_type(value) != O2_DOC_OBJECT || (class && *class == '\0'))
 		return NULL; /* a claim on a volume that was made by hand: no class on purpose */
 	for (size_t i = 0; i + 1 < map->count; i += 2) {
 		const char *from = map->items[i], *to = map->items[i + 1];

@@ -8,17 +8,17 @@
 
 void o2_app_disarm_replicas(struct o2_doc *doc)
 {
-	o2_doc_put_int(doc, "/spec/replicas", 0);
+	o2_app_put(doc, "/spec/replicas", o2_doc_int_new(0));
 }
 
 void o2_app_disarm_daemon_set(struct o2_doc *doc)
 {
-	o2_doc_put_str(doc, "/spec/template/spec/nodeSelector/os2os.io~1not-started", "true");
+	o2_app_put(doc, "/spec/template/spec/nodeSelector/os2os.io~1not-started", o2_doc_str_new("true"));
 }
 
 void o2_app_disarm_suspend(struct o2_doc *doc)
 {
-	o2_doc_put_bool(doc, "/spec/suspend", true);
+	o2_app_put(doc, "/spec/suspend", o2_doc_bool_new(true));
 }
 
 /* Others act on these when they see them: names and certificates would be moved before the decision. */
@@ -57,7 +57,7 @@ void o2_app_disarm_service(struct o2_doc *doc)
 	const char *type = o2_doc_member_str(spec, "type", "ClusterIP");
 
 	withhold_annotations(doc);
-	if (strcmp(type, "ExternalName") == 0)
+	if (strcmp(type, "ExternalName") == 0 || o2_doc_type(spec) != O2_DOC_OBJECT)
 		return;
 	if (strcmp(type, "ClusterIP") != 0)
 		o2_doc_set_str(spec, "type", "ClusterIP");

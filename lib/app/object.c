@@ -311,6 +311,8 @@ void o2_app_add_object(struct o2_app *app, const struct o2_kube_kind *kind, stru
 	assert(!app->settled);
 	if ((rule->flags & O2_APP_UNLISTED) || o2_app_excludes(app, kind->group, kind->kind))
 		return;
+	if (*o2_doc_str(doc, "/metadata/name", "") == '\0')
+		return;
 	if (kind->namespaced ? !ns || !o2_strs_has(&app->namespaces, ns) : !(rule->flags & O2_APP_REQUESTED))
 		return;
 	o2_doc_set_str(doc, "apiVersion", kind->api_version);

@@ -69,3 +69,23 @@ void o2_app_walk(struct o2_doc *root, const char *base, const char *pattern, o2_
 	walk_value(&w, NULL, root, pattern);
 	o2_buf_release(&w.pointer);
 }
+
+/* Would o2_doc_put() have to go through something that is no object? */
+static bool is_blocked(const struct o2_doc *doc, const char *pointer)
+{
+	for (const char *end = pointer; end; end = strchr(end + 1, '/')) {
+		O2_AUTO(o2_freep) char *parent = o2_xstrndup(pointer, (size_t)(end - pointer));
+		const struct o2_doc *value = o2_doc_at(doc, parent);
+		if (value && o2_doc_type(value) != O2_DOC_OBJECT)
+			return true;
+	}
+	return false;
+}
+
+void o2_app_put(struct o2_doc *doc, const char *pointer, struct o2_doc *value)
+{
+	if (is_blocked(doc, pointer))
+		o2_doc_free(value);
+	else
+		o2_doc_put(doc, pointer, value);
+}

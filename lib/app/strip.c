@@ -244,7 +244,7 @@ void o2_app_clean_claim(const struct o2_app_cleaning *cleaning, struct o2_doc *d
 	const char *phase = o2_doc_str(doc, "/status/phase", "Bound");
 
 	if (old_class && !o2_doc_at(doc, "/spec/storageClassName"))
-		o2_doc_put_str(doc, "/spec/storageClassName", old_class);
+		o2_app_put(doc, "/spec/storageClassName", o2_doc_str_new(old_class));
 	if (strcmp(asked, got) != 0)
 		o2_app_note_item(cleaning->app, cleaning->item, "", "asks for %s and has %s", asked, got);
 	if (strcmp(phase, "Lost") == 0)

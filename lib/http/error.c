@@ -72,7 +72,6 @@ static struct meaning connect_meaning(CURL *easy)
 static struct meaning meaning_of(CURL *easy, CURLcode result, const char *text)
 {
 	switch ((int)result) {
-	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_URL_MALFORMAT:
 		return (struct meaning){ O2_EINVALID, "", NULL };
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -106,6 +105,7 @@ static struct meaning meaning_of(CURL *easy, CURLcode result, const char *text)
 	case CURLE_PARTIAL_FILE:
 		return (struct meaning){ O2_ETRANSIENT, O2_HTTP_LOST, "the answer ends too early" };
 	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
 		return (struct meaning){ O2_EINVALID, O2_HTTP_NOT_TLS,
 					 "what answers is not an HTTP server" };
 	case CURLE_BAD_CONTENT_ENCODING:

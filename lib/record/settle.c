@@ -11,6 +11,7 @@
 #define GONE_TIMEOUT_MS 300000
 #define PAUSE_FIRST_MS 200
 #define PAUSE_MAX_MS 2000
+#define GONE_POLL_MS 2 /* most deletions are done when they are answered */
 
 int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *wait, struct o2_err *err)
 {
@@ -132,7 +133,7 @@ static int drop_finalizer(struct o2_kube *kube, const struct o2_kube_kind *kind,
 int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name,
 			 struct o2_err *err)
 {
-	int64_t give_up = o2_clock_ms() + GONE_TIMEOUT_MS;
+	int64_t give_up = o2_clock_ms() + GONE_TIMEOUT_MS, pause = GONE_POLL_MS;
 	struct o2_record_wait wait = { 0 };
 
 	for (;;) {
@@ -166,6 +167,7 @@ int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube, const s
 		if (o2_clock_ms() > give_up)
 			return o2_fail(err, O2_ETRANSIENT, "%s '%s' in %s is still being deleted after %d s", kind->kind, name, o2_kube_name(kube),
 				       GONE_TIMEOUT_MS / 1000);
-		o2_clock_sleep_ms(PAUSE_FIRST_MS);
+		o2_clock_sleep_ms(pause);
+		pause = pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause * 2;
 	}
 }

@@ -46,8 +46,8 @@ enum o2_doc_type { O2_DOC_NULL, O2_DOC_BOOL, O2_DOC_INT, O2_DOC_REAL, O2_DOC_STR
 O2_MUST_CHECK struct o2_doc *o2_doc_parse(const char *text, size_t len, struct o2_err *err);
 
 /*
- * Parse every document of a YAML stream (1.1 as Kubernetes reads it, but yes/no/on/off/y/n are strings: only true and false are
- * truth values). 0644 and 0o644 are octal, 1_000 is a number, 1.0 and 1e3 are integers, dates are strings, `<<` merges; keys that
+ * Parse every document of a YAML stream (1.1 as Kubernetes reads it: yes, no, on, off, y and n are truth values too).
+ * 0644 and 0o644 are octal, 1_000 is a number, 1.0 and 1e3 are integers, dates are strings, `<<` merges; keys that
  * are numbers or truth values become text.
  *
  * out_docs  an array value that holds the documents in order; empty documents are left out.

@@ -1,8 +1,8 @@
 /*
  * What plain YAML scalars mean.
  *
- * The rules are those of sigs.k8s.io/yaml (YAML 1.1 with the octals of 1.1 and 1.2), except that
- * yes, no, on, off, y and n are strings.
+ * The rules are those of sigs.k8s.io/yaml (YAML 1.1 with the octals of 1.1 and 1.2): yes, no, on, off, y
+ * and n are truth values, as kubectl takes them.
  */
 #include <math.h>
 #include <stdint.h>
@@ -22,8 +22,10 @@ static bool is_one_of(const char *text, const char *const *words, size_t count)
 }
 
 static const char *const null_words[] = { "", "~", "null", "Null", "NULL" };
-static const char *const true_words[] = { "true", "True", "TRUE" };
-static const char *const false_words[] = { "false", "False", "FALSE" };
+static const char *const true_words[] = { "true", "True", "TRUE", "yes", "Yes", "YES",
+					 "on",	 "On",	 "ON",	 "y",	"Y" };
+static const char *const false_words[] = { "false", "False", "FALSE", "no", "No", "NO",
+					  "off",   "Off",   "OFF",   "n",  "N" };
 static const char *const unreal_words[] = {
 	".nan",	 ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF",
 	"+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
@@ -130,7 +132,7 @@ static bool ungroup(const char *text, size_t len, char *out, size_t size)
 
 json_t *o2_doc_yaml_plain(const char *text, size_t len)
 {
-	char digits[512];
+	char digits[512] = "";
 	json_t *number = NULL;
 
 	if (is_one_of(text, null_words, O2_COUNT(null_words)))

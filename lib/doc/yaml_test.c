@@ -45,7 +45,7 @@ static void plain_scalars_have_types(void **state)
 		{ "[true, True, TRUE, false, False, FALSE]",
 		  "[[true,true,true,false,false,false]]" },
 		{ "[yes, no, on, off, y, n, tRue, nULL]",
-		  "[[\"yes\",\"no\",\"on\",\"off\",\"y\",\"n\",\"tRue\",\"nULL\"]]" },
+		  "[[true,false,true,false,true,false,\"tRue\",\"nULL\"]]" },
 		{ "[0, -0, 12, +12, -12, 1_000]", "[[0,0,12,12,-12,1000]]" },
 		{ "[0644, 0o17, 0x1F, 0XfF, 0b101, -0x10, -010, 00]",
 		  "[[420,15,31,255,5,-16,-8,0]]" },
@@ -83,7 +83,7 @@ static void tags_ask_for_types(void **state)
 		     " ! 5, !!timestamp 2001-01-01, !!map {a: !!seq [1]}, !!float 1.5]",
 		     "[[\"1\",\"true\",7,1,true,null,\"5\",\"2001-01-01\",{\"a\":[1]},1.5]]");
 	assert_refuses("!!int x", O2_EINVALID, "does not fit its value");
-	assert_refuses("!!bool yes", O2_EINVALID, "does not fit its value");
+	assert_refuses("!!bool maybe", O2_EINVALID, "does not fit its value");
 	assert_refuses("!!float .inf", O2_EINVALID, "JSON has no form for");
 	assert_refuses("!!binary aGk=", O2_EINVALID, "a tag that is unknown");
 	assert_refuses("!own x", O2_EINVALID, "unknown tag");
@@ -121,8 +121,8 @@ static void block_scalars(void **state)
 static void keys_become_text(void **state)
 {
 	(void)state;
-	assert_means("{1: a, true: b, 1.5: c, 0x10: d, yes: e, '': f}",
-		     "[{\"1\":\"a\",\"true\":\"b\",\"1.5\":\"c\",\"16\":\"d\",\"yes\":\"e\","
+	assert_means("{1: a, true: b, 1.5: c, 0x10: d, no: e, '': f}",
+		     "[{\"1\":\"a\",\"true\":\"b\",\"1.5\":\"c\",\"16\":\"d\",\"false\":\"e\","
 		     "\"\":\"f\"}]");
 	assert_means("&k key: 1\nother: {*k : 2}\n", "[{\"key\":1,\"other\":{\"key\":2}}]");
 	assert_refuses("~: 1", O2_EINVALID, "a key that is neither");
@@ -141,13 +141,13 @@ static void duplicate_keys_are_refused(void **state)
 
 static void aliases_are_copies(void **state)
 {
-	O2_AUTO(o2_doc_freep) struct o2_doc *docs = yaml("a: &x {y: [1]}\nb: *x\nc: [*x, *x]\n");
+	O2_AUTO(o2_doc_freep) struct o2_doc *docs = yaml("a: &x {w: [1]}\nb: *x\nc: [*x, *x]\n");
 
 	(void)state;
-	o2_doc_put_int(docs, "/0/b/y/0", 2);
+	o2_doc_put_int(docs, "/0/b/w/0", 2);
 	O2_AUTO(o2_freep) char *text = o2_doc_dump(docs);
-	assert_string_equal(text, "[{\"a\":{\"y\":[1]},\"b\":{\"y\":[2]},"
-				  "\"c\":[{\"y\":[1]},{\"y\":[1]}]}]");
+	assert_string_equal(text, "[{\"a\":{\"w\":[1]},\"b\":{\"w\":[2]},"
+				  "\"c\":[{\"w\":[1]},{\"w\":[1]}]}]");
 	assert_means("[&a 1, *a, &a 2, *a]", "[[1,1,2,2]]");
 	assert_means("[&a [&a 1, *a], *a]", "[[[1,1],1]]");
 	assert_means("[&n ~, *n, &s x, *s]", "[[null,null,\"x\",\"x\"]]");
@@ -166,18 +166,18 @@ static void wrong_aliases_are_refused(void **state)
 static void merge_keys(void **state)
 {
 	(void)state;
-	assert_means("[&b {x: 1, y: 2}, {<<: *b, y: 3}]",
-		     "[[{\"x\":1,\"y\":2},{\"x\":1,\"y\":3}]]");
-	assert_means("[&b {x: 1, y: 2}, {y: 3, <<: *b}]",
-		     "[[{\"x\":1,\"y\":2},{\"y\":3,\"x\":1}]]");
-	assert_means("[&b {x: 1}, &c {x: 2, y: 2}, {<<: [*b, *c, {z: 3}]}]",
-		     "[[{\"x\":1},{\"x\":2,\"y\":2},{\"x\":1,\"y\":2,\"z\":3}]]");
-	assert_means("{<<: {x: {y: 1}}, z: 1}", "[{\"x\":{\"y\":1},\"z\":1}]");
+	assert_means("[&b {x: 1, w: 2}, {<<: *b, w: 3}]",
+		     "[[{\"x\":1,\"w\":2},{\"x\":1,\"w\":3}]]");
+	assert_means("[&b {x: 1, w: 2}, {w: 3, <<: *b}]",
+		     "[[{\"x\":1,\"w\":2},{\"w\":3,\"x\":1}]]");
+	assert_means("[&b {x: 1}, &c {x: 2, w: 2}, {<<: [*b, *c, {z: 3}]}]",
+		     "[[{\"x\":1},{\"x\":2,\"w\":2},{\"x\":1,\"w\":2,\"z\":3}]]");
+	assert_means("{<<: {x: {w: 1}}, z: 1}", "[{\"x\":{\"w\":1},\"z\":1}]");
 	assert_means("{'<<': 1, \"a\": <<}", "[{\"<<\":1,\"a\":\"<<\"}]");
 	assert_means("{!!merge <<: {x: 1}}", "[{\"x\":1}]");
 	assert_means("{<<: []}", "[{}]");
 	assert_refuses("{<<: {x: 1}, x: 2, x: 3}", O2_EINVALID, "a duplicate key");
-	assert_refuses("{<<: {x: 1}, <<: {y: 1}}", O2_EINVALID, "a second '<<'");
+	assert_refuses("{<<: {x: 1}, <<: {w: 1}}", O2_EINVALID, "a second '<<'");
 	assert_refuses("{<<: 1}", O2_EINVALID, "'<<' needs");
 	assert_refuses("{<<: [{x: 1}, 2]}", O2_EINVALID, "'<<' needs");
 }

@@ -262,29 +262,24 @@ static char *default_config_path(void)
 	return home != NULL ? o2_xasprintf("%s/.config/os2os/config.yaml", home) : NULL;
 }
 
+/* YAML reads `on`, `y` and 0123 as something else than was written: a text that is not a string is not guessed at. */
 static int set_scalar(struct o2_args *args, const struct o2_opt *opt, const struct o2_doc *value,
 		      struct o2_err *err)
 {
-	const char *text = o2_doc_text(value);
+	enum o2_doc_type type = o2_doc_type(value);
 	O2_AUTO(o2_freep) char *number = NULL;
+	const char *text = NULL;
 
-	switch (o2_doc_type(value)) {
-	case O2_DOC_STRING:
-		break;
-	case O2_DOC_BOOL:
-		text = o2_doc_bool(value, "", false) ? "true" : "false";
-		break;
-	case O2_DOC_INT:
-		text = number = o2_xasprintf("%lld", (long long)o2_doc_number(value, 0));
-		break;
-	case O2_DOC_NULL:
+	if (type == O2_DOC_NULL)
 		return 0;
-	case O2_DOC_REAL:
-	case O2_DOC_ARRAY:
-	case O2_DOC_OBJECT:
-	case O2_DOC_TYPE_COUNT:
-		return o2_fail(err, O2_EINVALID, "the value must be a text");
-	}
+	if (type == O2_DOC_STRING)
+		text = o2_doc_text(value);
+	else if (type == O2_DOC_BOOL && opt->type == O2_OPT_FLAG)
+		text = o2_doc_bool(value, "", false) ? "true" : "false";
+	else if (type == O2_DOC_INT && opt->type == O2_OPT_SECONDS)
+		text = number = o2_xasprintf("%lld", (long long)o2_doc_number(value, 0));
+	else
+		return o2_fail(err, O2_EINVALID, "the value must be a text; put it in quotes");
 	return o2_args_set(args, opt, text, O2_FROM_CONFIG, err);
 }
 
@@ -309,8 +304,9 @@ static int set_from_config(struct o2_args *args, const struct o2_opt *opt,
 static int read_config_member(struct o2_args *args, const struct o2_cmd *cmd, const char *name,
 			      const struct o2_doc *value, struct o2_err *err)
 {
+	if (strcmp(name, "true") == 0)
+		name = "yes"; /* which YAML reads as a truth value */
 	const struct o2_opt *opt = find_by_name(name, strlen(name));
-
 	if (opt == NULL) {
 		const char *meant = nearest_name(name, NULL);
 		return o2_fail(err, O2_EINVALID, "unknown key '%s'%s%s%s", name,

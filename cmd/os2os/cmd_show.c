@@ -13,7 +13,7 @@
 static int print_record(const struct o2_args *args, const struct o2_txn_entry *entry)
 {
 	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (o2_output_is_doc(args)) {
 		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_transaction_doc(entry);
@@ -27,7 +27,7 @@ static int print_record(const struct o2_args *args, const struct o2_txn_entry *e
 static int print_past(const struct o2_args *args, const struct o2_store_entry *entry)
 {
 	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (o2_output_is_doc(args)) {
 		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_remembered_doc(entry);

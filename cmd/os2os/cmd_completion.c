@@ -19,7 +19,7 @@ int o2_cmd_completion(struct o2_args *args)
 		{ "zsh", o2_completion_zsh },
 		{ "fish", o2_completion_fish },
 	};
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	o2_buf_init(&out, O2_OUTPUT_MAX_BYTES);
 	for (size_t i = 0; i < O2_COUNT(shells); i++) {

@@ -10,7 +10,7 @@
 int o2_cmd_contexts(struct o2_args *args)
 {
 	O2_AUTO(o2_strs_release) struct o2_strs names = { 0 };
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 	struct o2_err err = { 0 };
 
 	if (o2_kube_config_contexts(args->both.kubeconfig, &names, &err) < 0) {

@@ -10,7 +10,7 @@
 int o2_cmd_help(struct o2_args *args)
 {
 	const struct o2_cmd *cmd = NULL;
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	o2_buf_init(&out, O2_OUTPUT_MAX_BYTES);
 	if (args->words.count == 0) {

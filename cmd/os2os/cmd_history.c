@@ -60,7 +60,7 @@ static void merge(struct merged *merged, const struct o2_past *past, const struc
 static int print(const struct o2_args *args, const struct merged *merged)
 {
 	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (o2_output_is_doc(args)) {
 		O2_AUTO(o2_doc_freep)

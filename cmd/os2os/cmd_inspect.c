@@ -13,7 +13,7 @@
 static int print(const struct o2_args *args, const struct o2_app *app, const char *where)
 {
 	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (o2_output_is_doc(args)) {
 		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_app_doc(app, where);

@@ -87,7 +87,7 @@ static int planning_failed(const struct o2_err *err)
 static int print_plan(const struct o2_args *args, struct o2_plan *plan)
 {
 	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (o2_output_is_doc(args)) {
 		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_plan_doc(plan, true);
@@ -105,7 +105,7 @@ static int print_plan(const struct o2_args *args, struct o2_plan *plan)
 static void show_plan(const struct o2_args *args, struct o2_plan *plan)
 {
 	struct o2_report_style style = o2_output_style(args, stderr);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (args->quiet && args->yes)
 		return;
@@ -137,7 +137,7 @@ static int confirm(const struct o2_args *args, bool *out_yes, struct o2_err *err
 static int print_result(const struct o2_args *args, const struct o2_report_migration *migration)
 {
 	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (o2_output_is_doc(args)) {
 		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_migration_doc(migration);

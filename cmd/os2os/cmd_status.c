@@ -19,7 +19,7 @@ static bool is_shown(const struct o2_txn_entry *entry, const char *id)
 static int print(const struct o2_args *args, const struct o2_txn_list *list)
 {
 	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	if (o2_output_is_doc(args)) {
 		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_transactions_doc(list);

@@ -267,7 +267,7 @@ void o2_completion_fish(struct o2_buf *out)
 			    cmds[c].name);
 		add_quoted(out, cmds[c].summary);
 		o2_buf_addc(out, '\n');
-		O2_AUTO(o2_buf_release) struct o2_buf words;
+		O2_AUTO(o2_buf_release) struct o2_buf words = { 0 };
 		o2_buf_init(&words, 4096);
 		if (add_words(&words, &cmds[c]))
 			o2_buf_addf(

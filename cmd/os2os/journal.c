@@ -14,7 +14,7 @@ static void warn(const struct o2_err *err)
 void o2_journal_begin(struct o2_journal *journal, const struct o2_args *args, const char *source,
 		      const char *target, const struct o2_strs *namespaces, const char *mode)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf names;
+	O2_AUTO(o2_buf_release) struct o2_buf names = { 0 };
 	struct o2_err err = { 0 };
 
 	o2_buf_init(&names, 1 << 20);

@@ -53,7 +53,7 @@ static int unknown_verb(const struct o2_args *args, const char *name)
 /* No verb: `os2os --help`, `os2os --version`, or something that is wrong. */
 static int without_verb(struct o2_args *args, int argc, char **argv)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 	struct o2_err err = { 0 };
 
 	o2_buf_init(&out, O2_OUTPUT_MAX_BYTES);
@@ -124,7 +124,7 @@ static int run(struct o2_args *args, int argc, char **argv)
 		return O2_EXIT_FAILED;
 	}
 	if (args->help) {
-		O2_AUTO(o2_buf_release) struct o2_buf out;
+		O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 		o2_buf_init(&out, O2_OUTPUT_MAX_BYTES);
 		o2_help_verb(args->program, cmd, &out);
 		return o2_output_text(out.data) < 0 ? O2_EXIT_FAILED : O2_EXIT_DONE;

@@ -206,9 +206,14 @@ int o2_ui_ask(const char *question, bool *out_yes, struct o2_err *err)
 		}
 		len = read(STDIN_FILENO, answer, sizeof(answer) - 1);
 	} while (len < 0 && errno == EINTR);
+	if (len <= 0)
+		fputc('\n', stderr);
 	answer[len > 0 ? len : 0] = '\0';
 	answer[strcspn(answer, "\r\n")] = '\0';
 	*out_yes = strcmp(answer, "yes") == 0;
+	/* Time that was spent on thinking it over is not the migration's. */
+	ui.since_ms = 0;
+	ui.phase[0] = '\0';
 	return 0;
 }
 

@@ -106,7 +106,14 @@ static bool has_pods(const struct o2_app_object *object)
 static void describe(const struct o2_plan *plan, struct o2_plan_step *step)
 {
 	struct o2_buf text;
-	bool *told = o2_xcalloc(step->object_count ? step->object_count : 1, sizeof(*told));
+	bool *told;
+
+	/* Everything again, kind by kind, would only repeat the create steps. */
+	if (o2_step_id_of(step->type) == O2_STEP_RELEASE) {
+		step->detail = o2_xasprintf("%zu objects", step->object_count);
+		return;
+	}
+	told = o2_xcalloc(step->object_count ? step->object_count : 1, sizeof(*told));
 
 	o2_buf_init(&text, 4096);
 	for (size_t i = 0; i < step->object_count; i++) {

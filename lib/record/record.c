@@ -245,6 +245,7 @@ int o2_record_finish(struct o2_record *record, const struct o2_doc *report, stru
 	if (code < 0 || clear_away(record, err) < 0)
 		return err->code;
 	record->head.clean = true;
+	replace_text(&record->head.phase, "finished");
 	if (before == O2_STATE_COMMITTED)
 		return o2_record_move_state(record, O2_STATE_COMMITTED, O2_STATE_DONE, err);
 	return o2_record_swap(record, err);
@@ -264,6 +265,7 @@ int o2_record_close(struct o2_record *record, const struct o2_doc *report, struc
 	if (code < 0 || clear_away(record, err) < 0)
 		return err->code;
 	record->head.clean = true;
+	replace_text(&record->head.phase, "undone");
 	return o2_record_swap(record, err);
 }
 

@@ -65,10 +65,11 @@ end() {
 	done
 }
 
-# Remove the emptied cgroups, in every hierarchy. For a moment after its last process one still counts as busy.
+# Remove the emptied cgroups NAME, or all, in every hierarchy. For a moment after its last process one still counts as
+# busy.
 remove_cgroups() {
-	local group tries
-	for group in "$tracking" $(v1_mounts | sed "s|\$|/$label|"); do
+	local group tries name=$label${1:+/$1}
+	for group in "${tracking%/*}/$name" $(v1_mounts | sed "s|\$|/$name|"); do
 		for tries in {1..100}; do
 			[ -d "$group" ] || break
 			find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05

@@ -85,13 +85,22 @@ is_registry_ready() {
 	within lab curl -sSf -m 3 --cacert "$state/pki/registry/ca.crt" "https://$registry/v2/"
 }
 
-# Nodes, name service: is_cluster_ready CLUSTER
+# Asks the API server as its administrator, for a path: ask CLUSTER PATH
+ask() {
+	local pki=$state/pki/$1
+	within lab curl -sSf -m 5 --cacert "$pki/ca.crt" --cert "$pki/admin.crt" --key "$pki/admin.key" \
+		"https://$(api_of "$1"):6443$2"
+}
+
+# Nodes, the kubelets themselves (a dead node's condition stays for 40 s), and the name service, asked from outside by
+# its service's address.
 is_cluster_ready() {
-	local answer expected
-	expected=$(wc -w <<<"${nodes[$1]}")
-	answer=$(kubectl_in "$1" get nodes,deployments.apps --all-namespaces -o json) || return
-	jq -e --argjson expected "$expected" '
-		([.items[] | select(.kind == "Node") | .status.conditions[] | select(.type == "Ready" and .status == "True")]
-			| length) == $expected
-		and any(.items[]; .metadata.name == "coredns" and .status.readyReplicas == 1)' <<<"$answer"
+	local answer node
+	answer=$(ask "$1" /api/v1/nodes) || return
+	for node in ${nodes[$1]}; do
+		jq -e --arg node "$node" 'any(.items[] | select(.metadata.name == $node) | .status.conditions[];
+			.type == "Ready" and .status == "True")' <<<"$answer" || return
+		ask "$1" "/api/v1/nodes/$node/proxy/healthz" || return
+	done
+	within lab curl -sSf -m 5 "http://$(dns_of "$1"):8181/ready"
 }

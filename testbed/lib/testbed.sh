@@ -2,17 +2,24 @@
 # The testbed as a whole: fresh start, health, end.
 
 here=$(dirname "${BASH_SOURCE[0]}")
-for part in place cgroup cache artifacts pki network cluster nodes; do
+for part in place cgroup cache artifacts pki network cluster nodes faults; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
 
-# Everything that a finished `up` left is running and answers. A glance, one second at most for each question.
-is_healthy() {
-	local cluster node job jobs=()
+umask 022
+
+# Where the artifacts are that the running testbed was started from.
+load_paths() {
 	[ -f "$state/ready" ] || return 1
 	# shellcheck source=/dev/null
 	. "$state/ready"
+}
+
+# Everything that a finished `up` left is running and answers. A glance, one second at most for each question.
+is_healthy() {
+	local cluster node job jobs=()
+	load_paths || return
 	for cluster in "${clusters[@]}"; do
 		for node in ${nodes[$cluster]}; do
 			is_running "$node" || return 1
@@ -104,7 +111,7 @@ mark_ready() {
 	mv "$state/ready.part" "$state/ready"
 }
 
-# Ends everything and removes what was written. Mounts and network namespaces end with the last process in them.
+# End everything and remove what was written. Mounts and network namespaces end with the last process in them.
 tear_down() {
 	rm -f "$state/ready"
 	end .

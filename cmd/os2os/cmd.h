@@ -68,6 +68,8 @@ struct o2_cmd {
 const struct o2_cmd *o2_cmds(size_t *out_count);
 /* NULL if there is none of that name. */
 const struct o2_cmd *o2_cmd_find(const char *name);
+/* The verb that was probably meant; NULL if none is near. */
+const char *o2_cmd_nearest(const char *name);
 
 /* The verbs. */
 int o2_cmd_migrate(struct o2_args *args);

@@ -18,7 +18,10 @@ int o2_cmd_help(struct o2_args *args)
 	} else {
 		cmd = o2_cmd_find(args->words.items[0]);
 		if (cmd == NULL) {
-			o2_log(O2_ERROR, "unknown verb '%s'", args->words.items[0]);
+			const char *meant = o2_cmd_nearest(args->words.items[0]);
+			o2_log(O2_ERROR, "unknown verb '%s'%s%s%s", args->words.items[0],
+			       meant ? "; did you mean '" : "", meant ? meant : "",
+			       meant ? "'?" : "");
 			return O2_EXIT_USAGE;
 		}
 		o2_help_verb(args->program, cmd, &out);

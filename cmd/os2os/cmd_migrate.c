@@ -134,23 +134,6 @@ static int confirm(const struct o2_args *args, bool *out_yes, struct o2_err *err
 		"\nDo you want to perform these actions? Only \"yes\" is accepted:", out_yes, err);
 }
 
-static int print_result(const struct o2_args *args, const struct o2_report_migration *migration)
-{
-	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
-
-	if (o2_output_is_doc(args)) {
-		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_migration_doc(migration);
-		return o2_output_doc(args, doc);
-	}
-	o2_buf_init(&out, O2_OUTPUT_MAX_BYTES);
-	if (o2_args_output_is(args, "name"))
-		o2_buf_addf(&out, "%s\n", migration->result->id);
-	else
-		o2_report_migration_text(migration, &style, &out);
-	return o2_output_text(out.data);
-}
-
 static int execute(const struct o2_args *args, const struct o2_plan_options *options,
 		   struct o2_plan *plan)
 {
@@ -173,7 +156,7 @@ static int execute(const struct o2_args *args, const struct o2_plan_options *opt
 		o2_log(O2_ERROR, "%s", err.message);
 	o2_journal_end(&journal, &migration);
 	/* A result that nobody can read changes nothing about what it says. */
-	if (print_result(args, &migration) < 0 && migration.exit_code == O2_EXIT_DONE)
+	if (o2_output_migration(args, &migration) < 0 && migration.exit_code == O2_EXIT_DONE)
 		return O2_EXIT_FAILED;
 	return migration.exit_code;
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "cmd.h"
+#include "options.h"
 
 #define CLUSTERS (O2_GROUP_SOURCE | O2_GROUP_TARGET | O2_GROUP_KUBECTL)
 #define APPLICATION (O2_GROUP_NAMESPACE | O2_GROUP_SELECT | O2_GROUP_REWRITE | O2_GROUP_PLAN)
@@ -160,4 +161,15 @@ const struct o2_cmd *o2_cmd_find(const char *name)
 		if (strcmp(cmds[i].name, name) == 0)
 			return &cmds[i];
 	return NULL;
+}
+
+const char *o2_cmd_nearest(const char *name)
+{
+	const char *names[O2_COUNT(cmds)];
+	size_t count = 0;
+
+	for (size_t i = 0; i < O2_COUNT(cmds); i++)
+		if ((cmds[i].flags & O2_CMD_HIDDEN) == 0)
+			names[count++] = cmds[i].name;
+	return o2_nearest(name, names, count);
 }

@@ -145,7 +145,7 @@ void o2_completion_bash(struct o2_buf *out)
 		"# bash completion of os2os, made by `os2os completion bash`\n"
 		"_os2os()\n{\n"
 		"\tlocal cur=\"${COMP_WORDS[COMP_CWORD]}\" prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
-		"\tlocal verb= values= i\n"
+		"\tlocal verb='' values='' i\n"
 		"\t# --name=value arrives as three words\n"
 		"\tif [ \"$prev\" = = ]; then prev=\"${COMP_WORDS[COMP_CWORD-2]}\"; fi\n"
 		"\tif [ \"$cur\" = = ]; then cur=; fi\n"
@@ -199,7 +199,7 @@ void o2_completion_zsh(struct o2_buf *out)
 
 	o2_buf_adds(out, "#compdef os2os\n# made by `os2os completion zsh`\n"
 			 "_os2os() {\n"
-			 "\tlocal verb= values= word prev=\"${words[CURRENT-1]}\"\n"
+			 "\tlocal verb='' values='' word prev=\"${words[CURRENT-1]}\"\n"
 			 "\tlocal -a verbs options\n"
 			 "\tfor word in \"${words[@]:1:$((CURRENT - 2))}\"; do\n"
 			 "\t\tcase \"$word\" in\n\t\t");

@@ -34,15 +34,9 @@ static int usage_error(const struct o2_args *args, const struct o2_err *err)
 
 static int unknown_verb(const struct o2_args *args, const char *name)
 {
-	const char *names[64];
+	const char *meant = o2_cmd_nearest(name);
 	struct o2_err err = { 0 };
-	size_t count, found = 0;
-	const struct o2_cmd *cmds = o2_cmds(&count);
 
-	for (size_t i = 0; i < count && found < O2_COUNT(names); i++)
-		if ((cmds[i].flags & O2_CMD_HIDDEN) == 0)
-			names[found++] = cmds[i].name;
-	const char *meant = o2_nearest(name, names, found);
 	if (meant != NULL)
 		o2_fail(&err, O2_EINVALID, "unknown verb '%s'; did you mean '%s'?", name, meant);
 	else

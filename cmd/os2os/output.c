@@ -39,3 +39,22 @@ int o2_output_doc(const struct o2_args *args, const struct o2_doc *doc)
 
 	return o2_output_text(text);
 }
+
+int o2_output_migration(const struct o2_args *args, const struct o2_report_migration *migration)
+{
+	struct o2_report_style style = o2_output_style(args, stdout);
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
+
+	if (o2_output_is_doc(args)) {
+		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_migration_doc(migration);
+		return o2_output_doc(args, doc);
+	}
+	if (migration->result->end == O2_TXN_NOTHING)
+		return 0;
+	o2_buf_init(&out, O2_OUTPUT_MAX_BYTES);
+	if (o2_args_output_is(args, "name"))
+		o2_buf_addf(&out, "%s\n", migration->result->id);
+	else
+		o2_report_migration_text(migration, &style, &out);
+	return o2_output_text(out.data);
+}

@@ -21,3 +21,9 @@ struct o2_report_style o2_output_style(const struct o2_args *args, FILE *stream)
  */
 O2_MUST_CHECK int o2_output_doc(const struct o2_args *args, const struct o2_doc *doc);
 O2_MUST_CHECK int o2_output_text(const char *text);
+/*
+ * What a transaction came to. Where nothing was begun there is no result, only the error that was told already: text stays
+ * empty then, a document says so.
+ */
+O2_MUST_CHECK int o2_output_migration(const struct o2_args *args,
+				      const struct o2_report_migration *migration);

@@ -35,7 +35,8 @@ int o2_records_read(struct o2_session *session, const struct o2_args *args, stru
 		if (rc < 0 && (rc != -O2_ETRANSIENT || last_chance))
 			return rc;
 		if (rc < 0) {
-			o2_log(O2_WARN, "%s; going on without that cluster", err->message);
+			o2_log(O2_WARN, "%s", err->message);
+			o2_log(O2_WARN, "going on without '%s'", session->name[side]);
 			o2_err_clear(err);
 		}
 	}

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/cancel.h"
@@ -22,6 +23,12 @@ bool o2_session_named(const struct o2_args *args, enum o2_side side)
 static const char *either(const char *own, const char *both)
 {
 	return own != NULL ? own : both;
+}
+
+/* A file that is not there is a failure; a name that is not in a file was asked for wrongly. */
+static bool is_missing(const char *path)
+{
+	return path != NULL && access(path, F_OK) != 0;
 }
 
 static int read_token(const char *path, char **out_token, struct o2_err *err)
@@ -74,8 +81,7 @@ int o2_session_configure(struct o2_session *session, const struct o2_args *args,
 	};
 	session->config[side] = o2_kube_config_load(&overrides, err);
 	if (session->config[side] == NULL) {
-		/* A file that can't be read carries an errno; what remains was asked for wrongly. */
-		session->usage = err->code == -O2_ENOTFOUND && err->origin == O2_ORIGIN_NONE;
+		session->usage = err->code == -O2_ENOTFOUND && !is_missing(overrides.kubeconfig);
 		return o2_prefix(err, "%s", side == O2_SOURCE ? "source" : "target");
 	}
 	const char *context = session->config[side]->context;

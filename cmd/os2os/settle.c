@@ -23,7 +23,8 @@ static int open_side(struct o2_session *session, const struct o2_args *args, enu
 	}
 	int rc = o2_session_open(session, args, side, err);
 	if (rc == -O2_ETRANSIENT) {
-		o2_log(O2_WARN, "%s; going on without that cluster", err->message);
+		o2_log(O2_WARN, "%s", err->message);
+		o2_log(O2_WARN, "going on without '%s'", session->name[side]);
 		o2_err_clear(err);
 		return 0;
 	}
@@ -47,30 +48,18 @@ static bool is_any_side_named(const struct o2_args *args)
 	       args->both.context != NULL;
 }
 
-static int print(const struct o2_args *args, const struct o2_report_migration *migration)
-{
-	struct o2_report_style style = o2_output_style(args, stdout);
-	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
-
-	if (o2_output_is_doc(args)) {
-		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_migration_doc(migration);
-		return o2_output_doc(args, doc);
-	}
-	o2_buf_init(&out, O2_OUTPUT_MAX_BYTES);
-	if (o2_args_output_is(args, "name"))
-		o2_buf_addf(&out, "%s\n", migration->result->id);
-	else
-		o2_report_migration_text(migration, &style, &out);
-	return o2_output_text(out.data);
-}
-
-/* Nothing was found or begun: the error says all there is to say. */
-static int refused(const struct o2_err *err)
+/* Undoing is a failure of a migration, but what rollback, recover and cancel are for. */
+static int exit_code_of(int rc, const struct o2_err *err, const struct o2_txn_result *result,
+			enum o2_txn_wish wish)
 {
 	bool precondition =
 		err->code == -O2_ENOTFOUND || err->code == -O2_ECONFLICT || err->code == -O2_EBUSY;
 
-	return o2_exit_of(err, precondition ? O2_EXIT_PRECONDITION : O2_EXIT_FAILED);
+	if (rc < 0 && result->end == O2_TXN_NOTHING)
+		return o2_exit_of(err, precondition ? O2_EXIT_PRECONDITION : O2_EXIT_FAILED);
+	if (rc == 0 && result->end == O2_TXN_UNDONE && wish != O2_TXN_RESUME)
+		return O2_EXIT_DONE;
+	return o2_txn_exit_code(result, o2_cancel_signal());
 }
 
 /* Only afterwards: that nothing was found is no history. */
@@ -98,16 +87,13 @@ static int carry_out(const struct o2_args *args, struct o2_session *session,
 	struct o2_report_migration migration = {
 		.result = &result,
 		.cause = rc < 0 ? &err : NULL,
-		.exit_code = rc < 0 && result.end == O2_TXN_NOTHING
-				     ? refused(&err)
-				     : o2_txn_exit_code(&result, o2_cancel_signal()),
+		.exit_code = exit_code_of(rc, &err, &result, recovery->wish),
 	};
 	if (rc < 0)
 		o2_log(O2_ERROR, "%s", err.message);
 	if (result.end != O2_TXN_NOTHING)
 		note(args, session, recovery, &migration);
-	bool says_something = rc == 0 || result.end != O2_TXN_NOTHING || o2_output_is_doc(args);
-	if (says_something && print(args, &migration) < 0 && migration.exit_code == O2_EXIT_DONE)
+	if (o2_output_migration(args, &migration) < 0 && migration.exit_code == O2_EXIT_DONE)
 		return O2_EXIT_FAILED;
 	return migration.exit_code;
 }

@@ -102,7 +102,7 @@ void o2_report_app_text(const struct o2_app *app, const char *where,
 			const struct o2_report_style *style, struct o2_buf *out)
 {
 	O2_AUTO(needs_release) struct needs needs = { 0 };
-	O2_AUTO(o2_buf_release) struct o2_buf names;
+	O2_AUTO(o2_buf_release) struct o2_buf names = { 0 };
 	int last = last_wave(app);
 
 	needs_init(&needs, app);

@@ -28,7 +28,7 @@ static void add_row(struct o2_table *table, const struct o2_report_past *item)
 	const struct o2_store_entry *local = item->local;
 	const struct o2_txn_entry *record = item->record;
 	O2_AUTO(o2_doc_freep) struct o2_doc *started = o2_report_time_doc(started_of(item));
-	O2_AUTO(o2_buf_release) struct o2_buf namespaces;
+	O2_AUTO(o2_buf_release) struct o2_buf namespaces = { 0 };
 	char took[O2_AMOUNT_SIZE] = "-";
 
 	o2_buf_init(&namespaces, 1 << 20);

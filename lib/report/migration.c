@@ -54,7 +54,7 @@ void o2_report_migration_text(const struct o2_report_migration *migration,
 			      const struct o2_report_style *style, struct o2_buf *out)
 {
 	const struct o2_txn_result *result = migration->result;
-	bool good = result->end == O2_TXN_DONE;
+	bool good = migration->exit_code == 0;
 	char elapsed[O2_AMOUNT_SIZE];
 
 	if (result->end != O2_TXN_NOTHING && migration->plan != NULL) {

@@ -103,7 +103,7 @@ struct o2_doc *o2_report_plan_doc(struct o2_plan *plan, bool objects)
 {
 	struct o2_doc *doc = o2_report_doc_new("Plan");
 	struct o2_report_totals totals = o2_report_plan_totals(plan);
-	O2_AUTO(o2_buf_release) struct o2_buf line;
+	O2_AUTO(o2_buf_release) struct o2_buf line = { 0 };
 
 	o2_buf_init(&line, 1024);
 	o2_report_plan_line(&totals, &line);

@@ -15,7 +15,7 @@ static void add_side(struct o2_table *table, const struct o2_plan *plan, enum o2
 	const struct o2_strs *namespaces =
 		side == O2_SOURCE ? o2_app_source_namespaces(app) : o2_app_target_namespaces(app);
 	struct o2_kube *kube = o2_plan_kube(plan, side);
-	O2_AUTO(o2_buf_release) struct o2_buf names;
+	O2_AUTO(o2_buf_release) struct o2_buf names = { 0 };
 	char id[65] = "";
 
 	if (o2_kube_cluster_id(kube, id, NULL) < 0)
@@ -54,7 +54,7 @@ static void add_kinds(struct o2_table *table, const char *mark, const struct o2_
 			o2_strs_add_unique(&kinds, o2_app_object(app, i)->kind->kind);
 	for (size_t k = 0; k < kinds.count; k++) {
 		O2_AUTO(o2_strs_release) struct o2_strs names = { 0 };
-		O2_AUTO(o2_buf_release) struct o2_buf text;
+		O2_AUTO(o2_buf_release) struct o2_buf text = { 0 };
 		for (size_t i = 0; i < o2_app_count(app); i++)
 			if (made[i] == which &&
 			    strcmp(o2_app_object(app, i)->kind->kind, kinds.items[k]) == 0)
@@ -72,7 +72,7 @@ static void add_new_namespaces(struct o2_table *table, const struct o2_report_ob
 			       const struct o2_app *app)
 {
 	const struct o2_strs *namespaces = o2_app_target_namespaces(app);
-	O2_AUTO(o2_buf_release) struct o2_buf text;
+	O2_AUTO(o2_buf_release) struct o2_buf text = { 0 };
 
 	if (objects->namespaces == 0)
 		return;

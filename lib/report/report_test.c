@@ -88,7 +88,7 @@ static void test_ages(void **state)
 
 static void assert_table(const struct o2_table *table, const char *expected)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	o2_buf_init(&out, 1 << 16);
 	o2_table_write(table, &out);
@@ -144,7 +144,7 @@ static void test_characters_and_controls(void **state)
 
 static void assert_line(const struct o2_report_totals *totals, const char *expected)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	o2_buf_init(&out, 1024);
 	o2_report_plan_line(totals, &out);
@@ -184,7 +184,7 @@ static struct o2_txn_way_in ways[] = {
 
 static void test_migration_text(void **state)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 	struct o2_txn_result result = { .end = O2_TXN_DONE,
 					.id = "6k2v9x",
 					.explanation = "B has\033[1m the application",
@@ -280,7 +280,7 @@ static void entry_release(struct o2_txn_entry *entry)
 static void test_transactions(void **state)
 {
 	O2_AUTO(entry_release) struct o2_txn_entry entry;
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 	struct o2_txn_list list = { .items = &entry, .count = 1 };
 
 	(void)state;
@@ -300,7 +300,7 @@ static void test_transactions(void **state)
 
 static void test_no_transactions(void **state)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 	struct o2_txn_list none = { 0 };
 
 	(void)state;
@@ -314,7 +314,7 @@ static void test_no_transactions(void **state)
 static void test_one_transaction(void **state)
 {
 	O2_AUTO(entry_release) struct o2_txn_entry entry;
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 
 	(void)state;
 	fill_entry(&entry);
@@ -337,7 +337,7 @@ static void test_one_transaction(void **state)
 static void test_history(void **state)
 {
 	O2_AUTO(entry_release) struct o2_txn_entry record;
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 	struct o2_store_entry local = { .id = "6k2v9x",
 					.command = "migrate",
 					.started = 1000000,
@@ -374,7 +374,7 @@ static void test_history(void **state)
 
 static void test_remembered(void **state)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf out;
+	O2_AUTO(o2_buf_release) struct o2_buf out = { 0 };
 	O2_AUTO(o2_doc_freep) struct o2_doc *report = o2_doc_object_new();
 	struct o2_store_entry entry = {
 		.id = "6k2v9x", .command = "migrate", .started = 1, .ended = 2

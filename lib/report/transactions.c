@@ -27,7 +27,7 @@ static const char *or_dash(const char *text)
 
 static void add_namespaces(struct o2_table *table, const struct o2_txn_entry *entry)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf text;
+	O2_AUTO(o2_buf_release) struct o2_buf text = { 0 };
 
 	o2_buf_init(&text, 1 << 20);
 	o2_report_join(&text, &entry->source_namespaces, 3);
@@ -130,7 +130,7 @@ static void add_time(struct o2_table *table, const char *name, int64_t unix_seco
 
 static void add_names(struct o2_table *table, const char *name, const struct o2_strs *list)
 {
-	O2_AUTO(o2_buf_release) struct o2_buf text;
+	O2_AUTO(o2_buf_release) struct o2_buf text = { 0 };
 
 	o2_buf_init(&text, 1 << 20);
 	o2_report_join(&text, list, 0);

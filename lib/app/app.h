@@ -28,10 +28,10 @@
 #include "kube/kube.h"
 
 /* Names that os2os writes into clusters. */
-#define O2_LABEL_TXN "os2os.io/txn"            /* on everything that a transaction creates */
-#define O2_LABEL_RECORD "os2os.io/record"      /* "source", "target", "write-set", "lock", "owner" */
+#define O2_LABEL_TXN "os2os.io/txn"       /* on everything that a transaction creates */
+#define O2_LABEL_RECORD "os2os.io/record" /* "source", "target", "write-set", "lock", "owner" */
 #define O2_ANNOTATION_PREFIX "os2os.io/"
-#define O2_ANNOTATION_START "os2os.io/start"   /* user's wish on a workload: "after-decision" */
+#define O2_ANNOTATION_START "os2os.io/start" /* user's wish on a workload: "after-decision" */
 
 enum o2_app_created {
 	O2_APP_CREATED_EARLY, /* in prepare, inert */
@@ -41,7 +41,7 @@ enum o2_app_created {
 enum o2_app_started {
 	O2_APP_STARTED_NEVER,  /* nothing to start: config, RBAC ... */
 	O2_APP_STARTED_CLOSED, /* before the decision, ways in withheld: workloads, Jobs */
-	O2_APP_STARTED_OPEN,   /* after the decision: ways in, CronJobs, workloads annotated after-decision */
+	O2_APP_STARTED_OPEN, /* after the decision: ways in, CronJobs, workloads annotated after-decision */
 };
 
 enum o2_app_form {
@@ -51,9 +51,10 @@ enum o2_app_form {
 
 /* One object of the application. Borrowed from its o2_app. */
 struct o2_app_object {
-	const struct o2_kube_kind *kind;        /* on A, in the version it was read */
-	const struct o2_kube_kind *target_kind; /* on B; NULL: B has no version in common (a blocker) */
-	const char *ns;        /* on A; NULL for cluster-scoped */
+	const struct o2_kube_kind *kind; /* on A, in the version it was read */
+	const struct o2_kube_kind
+		*target_kind; /* on B; NULL: B has no version in common (a blocker) */
+	const char *ns;       /* on A; NULL for cluster-scoped */
 	const char *name;
 	const char *uid;
 	const char *version;   /* resourceVersion on A */
@@ -61,24 +62,24 @@ struct o2_app_object {
 	const char *target_name;
 	enum o2_app_created created;
 	enum o2_app_started started;
-	int wave;              /* 0 first; within prepare, or within the opening for LATE */
-	int level;             /* 0 first; within the start; 0 for objects that are not started */
-	bool by_reference;     /* reached by a reference, not by the selection itself */
-	bool has_row;          /* false: a custom resource without per-kind knowledge */
-	int replicas;          /* desired pods of a workload on A (Job: parallelism), 0 otherwise */
-	int start_ms;          /* how long its newest pods took from creation to ready on A; -1 unknown */
+	int wave;          /* 0 first; within prepare, or within the opening for LATE */
+	int level;         /* 0 first; within the start; 0 for objects that are not started */
+	bool by_reference; /* reached by a reference, not by the selection itself */
+	bool has_row;      /* false: a custom resource without per-kind knowledge */
+	int replicas;      /* desired pods of a workload on A (Job: parallelism), 0 otherwise */
+	int start_ms; /* how long its newest pods took from creation to ready on A; -1 unknown */
 };
 
 struct o2_app_selection {
 	struct o2_strs namespaces;
-	const char *selector;          /* label selector; NULL: everything in the namespaces */
-	struct o2_strs exclude_kinds;  /* "Kind" or "Kind.group", user's wish */
+	const char *selector;         /* label selector; NULL: everything in the namespaces */
+	struct o2_strs exclude_kinds; /* "Kind" or "Kind.group", user's wish */
 };
 
 struct o2_app_rewriting {
 	struct o2_strs namespace_map;     /* "from:to"; absent: same name */
 	struct o2_strs storage_class_map; /* "from:to"; "" is the default class */
-	bool same_cluster;                /* cluster objects bound to the namespace get a name of their own */
+	bool same_cluster; /* cluster objects bound to the namespace get a name of their own */
 };
 
 /* Why something is not carried, or what the reader should know. `blocks`: the migration can't go on as asked. */
@@ -112,7 +113,9 @@ struct o2_app;
  * block unless excluded. Owned objects are left out unless their owner is; so is what the platform makes.
  * Errors  O2_ENOTFOUND (a namespace, or nothing is selected: the message lists what is there), O2_EAUTH, O2_ETRANSIENT.
  */
-O2_MUST_CHECK struct o2_app *o2_app_discover(struct o2_kube *source, const struct o2_app_selection *selection, struct o2_err *err);
+O2_MUST_CHECK struct o2_app *o2_app_discover(struct o2_kube *source,
+					     const struct o2_app_selection *selection,
+					     struct o2_err *err);
 void o2_app_free(struct o2_app *app);
 O2_DEFINE_FREEP(struct o2_app, o2_app_free)
 
@@ -120,7 +123,8 @@ O2_DEFINE_FREEP(struct o2_app, o2_app_free)
  * Decide what each object becomes on B: namespace with every reference to it, storage class, version. Fills target_*, wave and level.
  * Errors  O2_EINVALID (a malformed map, two objects with one target name).
  */
-O2_MUST_CHECK int o2_app_rewrite(struct o2_app *app, const struct o2_app_rewriting *rewriting, const struct o2_kube *target, struct o2_err *err);
+O2_MUST_CHECK int o2_app_rewrite(struct o2_app *app, const struct o2_app_rewriting *rewriting,
+				 const struct o2_kube *target, struct o2_err *err);
 
 size_t o2_app_count(const struct o2_app *app);
 const struct o2_app_object *o2_app_object(const struct o2_app *app, size_t index);

@@ -29,7 +29,7 @@ struct o2_app_index {
 	struct o2_app_index_entry {
 		uint32_t hash, next;
 		size_t value;
-	} *entries;
+	} * entries;
 	uint32_t *heads; /* entry + 1; 0: none */
 	size_t count, cap, head_count;
 };
@@ -49,8 +49,10 @@ void o2_app_index_clear(struct o2_app_index *index);
  * base   in front of the pointer that the visitor is told.
  * visit  may return a new value, which takes the place of the old one (ownership goes over), or NULL.
  */
-typedef struct o2_doc *o2_app_visit_fn(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value);
-void o2_app_walk(struct o2_doc *root, const char *base, const char *pattern, o2_app_visit_fn *visit, void *arg);
+typedef struct o2_doc *o2_app_visit_fn(void *arg, const char *pointer, struct o2_doc *parent,
+				       struct o2_doc *value);
+void o2_app_walk(struct o2_doc *root, const char *base, const char *pattern, o2_app_visit_fn *visit,
+		 void *arg);
 
 /* o2_doc_put() for documents from outside: does nothing if the way leads through something that is no object. */
 void o2_app_put(struct o2_doc *doc, const char *pointer, struct o2_doc *value);
@@ -68,8 +70,8 @@ bool o2_app_selector_map_matches(const struct o2_doc *map, const struct o2_doc *
 
 /* What an object refers to, as data. */
 enum o2_app_shape {
-	O2_APP_SHAPE_NAME,       /* the value is a name in the object's own namespace */
-	O2_APP_SHAPE_TYPED,      /* an object with kind, name, perhaps apiGroup or apiVersion, perhaps namespace */
+	O2_APP_SHAPE_NAME, /* the value is a name in the object's own namespace */
+	O2_APP_SHAPE_TYPED, /* an object with kind, name, perhaps apiGroup or apiVersion, perhaps namespace */
 	O2_APP_SHAPE_NAMESPACED, /* an object with name and perhaps namespace */
 	O2_APP_SHAPE_LABELS,     /* a map that selects pods */
 	O2_APP_SHAPE_SELECTOR,   /* a LabelSelector that selects pods */
@@ -84,7 +86,8 @@ enum {
 struct o2_app_reference {
 	const char *path; /* pattern, see o2_app_walk(); NULL ends a list */
 	enum o2_app_shape shape;
-	const char *group, *kind; /* kind NULL: a workload (selectors), or said by the value (typed) */
+	const char *group,
+		*kind; /* kind NULL: a workload (selectors), or said by the value (typed) */
 	const char *why;
 	unsigned flags;
 };
@@ -103,14 +106,21 @@ struct o2_app_cleaning {
 };
 
 enum {
-	O2_APP_UNLISTED = 1 << 0,    /* never looked at: events, leases */
-	O2_APP_REQUESTED = 1 << 1,   /* cluster-scoped: only what the application refers to, or what refers to it */
-	O2_APP_BOUND = 1 << 2,       /* cluster-scoped and bound to a namespace: gets a name of its own beside the original */
-	O2_APP_MADE = 1 << 3,        /* never carried while it has a controller, even if that can't be seen */
-	O2_APP_KEEPS_OWNED = 1 << 4, /* carried although it has an owner, unless that is a Pod: claims hold data */
-	O2_APP_CUSTOM = 1 << 5,      /* served by a CustomResourceDefinition */
-	O2_APP_ENCODED = 1 << 6,     /* its texts are base64, and nobody may see them */
-	O2_APP_ALLOTS = 1 << 7,      /* holds node ports, which a cluster has once */
+	O2_APP_UNLISTED = 1 << 0, /* never looked at: events, leases */
+	O2_APP_REQUESTED =
+		1
+		<< 1, /* cluster-scoped: only what the application refers to, or what refers to it */
+	O2_APP_BOUND =
+		1
+		<< 2, /* cluster-scoped and bound to a namespace: gets a name of its own beside the original */
+	O2_APP_MADE =
+		1 << 3, /* never carried while it has a controller, even if that can't be seen */
+	O2_APP_KEEPS_OWNED =
+		1
+		<< 4, /* carried although it has an owner, unless that is a Pod: claims hold data */
+	O2_APP_CUSTOM = 1 << 5,  /* served by a CustomResourceDefinition */
+	O2_APP_ENCODED = 1 << 6, /* its texts are base64, and nobody may see them */
+	O2_APP_ALLOTS = 1 << 7,  /* holds node ports, which a cluster has once */
 };
 
 /* Values that may name hosts. whole: a bare Service name counts if it is the whole value. */
@@ -135,8 +145,8 @@ struct o2_app_rule {
 	const struct o2_app_reference *references;
 	const char *const *namespaces;          /* values that are names of namespaces */
 	const char *const *namespace_selectors; /* LabelSelectors of namespaces */
-	const struct o2_app_text *texts;        /* values that may name hosts and service accounts */
-	const char *const *classes;             /* claim specifications, which have a storageClassName */
+	const struct o2_app_text *texts; /* values that may name hosts and service accounts */
+	const char *const *classes;      /* claim specifications, which have a storageClassName */
 };
 
 /* The row of a kind; never NULL: kinds without a row share one. */
@@ -149,7 +159,8 @@ extern const struct o2_app_rule o2_app_pod_rule;
 
 /* strip.c, inert.c, keep.c: referred to by the table. */
 #define O2_APP_CLEAN(name) void name(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
-#define O2_APP_LEAVE(name) struct o2_app_verdict name(const struct o2_app *app, const struct o2_doc *doc)
+#define O2_APP_LEAVE(name) \
+	struct o2_app_verdict name(const struct o2_app *app, const struct o2_doc *doc)
 O2_APP_CLEAN(o2_app_clean_job);
 O2_APP_CLEAN(o2_app_clean_cron_job);
 O2_APP_CLEAN(o2_app_clean_service);
@@ -187,9 +198,11 @@ void o2_app_disarm_service(struct o2_doc *doc);
 /* "NAME-token-x7f2q": five characters behind the infix, as the token and pull secret controllers make them. */
 bool o2_app_is_made_name(const char *name, const char *infix);
 /* The reason for which an object of any kind is not carried, then the row's own. */
-struct o2_app_verdict o2_app_keep(const struct o2_app *app, const struct o2_app_rule *rule, const struct o2_doc *doc);
+struct o2_app_verdict o2_app_keep(const struct o2_app *app, const struct o2_app_rule *rule,
+				  const struct o2_doc *doc);
 /* Remove what belongs to A. */
-void o2_app_strip(const struct o2_app_cleaning *cleaning, const struct o2_app_rule *rule, struct o2_doc *doc);
+void o2_app_strip(const struct o2_app_cleaning *cleaning, const struct o2_app_rule *rule,
+		  struct o2_doc *doc);
 
 /* ---- the application -------------------------------------------------------------------------------------------------- */
 
@@ -202,20 +215,19 @@ enum o2_app_state {
 struct o2_app_item {
 	struct o2_app_object view;
 	const struct o2_app_rule *rule;
-	char *names;    /* holds name, uid and version */
-	char *text;     /* compact JSON; NULL once it is sure that it isn't carried */
-	size_t text_len;
-	char *owner;    /* uid of the controller, or of the first owner */
+	char *memory; /* holds name, uid, version and text */
+	char *text;   /* compact JSON of the rest; NULL if it is not carried */
+	char *owner;  /* uid of the controller, or of the first owner */
 	char *owner_label;
 	char *label, *target_label, *target_name;
 	struct o2_doc *pod_labels; /* of a workload's pods */
 	enum o2_app_state state;
 	bool selected;
-	bool matches;   /* the selection's own label selector */
+	bool matches; /* the selection's own label selector */
 	bool controlled, owner_is_pod;
-	bool selects;   /* a Service that has a selector */
-	bool tracked;   /* has marks of a GitOps tool */
-	bool quiet;     /* left out without a note: B has its own */
+	bool selects; /* a Service that has a selector */
+	bool tracked; /* has marks of a GitOps tool */
+	bool quiet;   /* left out without a note: B has its own */
 };
 
 struct o2_app_ref {
@@ -241,7 +253,7 @@ struct o2_app {
 	struct o2_strs namespaces, target_namespaces;
 	struct o2_doc *selector; /* NULL: everything */
 	struct o2_strs exclude_kinds;
-	struct o2_strs strings;  /* shared texts: namespaces */
+	struct o2_strs strings;         /* shared texts: namespaces */
 	struct o2_doc **namespace_docs; /* as many as namespaces; NULL: may not be read */
 	struct o2_strs unreadable;      /* labels of what may exist but can't be read */
 	struct o2_app_item *items;
@@ -262,7 +274,8 @@ struct o2_app {
 };
 
 /* O2_EINVALID: the label selector. */
-O2_MUST_CHECK struct o2_app *o2_app_new(const struct o2_app_selection *selection, struct o2_err *err);
+O2_MUST_CHECK struct o2_app *o2_app_new(const struct o2_app_selection *selection,
+					struct o2_err *err);
 /* Did the user ask to leave this kind out? */
 bool o2_app_excludes(const struct o2_app *app, const char *group, const char *kind);
 /* Take an object into account, of whatever kind. `doc` is changed. `kind` must live as long as the app. */
@@ -270,7 +283,9 @@ void o2_app_add_object(struct o2_app *app, const struct o2_kube_kind *kind, stru
 /* Forget what was added of a kind in a namespace: its list starts over. */
 void o2_app_forget(struct o2_app *app, const struct o2_kube_kind *kind, const char *ns);
 /* O2_APP_NO_ITEM if there is none. ns NULL: cluster-scoped. */
-size_t o2_app_find(const struct o2_app *app, const char *group, const char *kind, const char *ns, const char *name);
+size_t o2_app_find(const struct o2_app *app, const char *group, const char *kind, const char *ns,
+		   const char *name);
+/* Only while owners are resolved. */
 size_t o2_app_find_uid(const struct o2_app *app, const char *uid);
 /* One copy of each text, as long as the app; NULL stays NULL. */
 const char *o2_app_intern(struct o2_app *app, const char *text);
@@ -281,14 +296,18 @@ void o2_app_item_release(struct o2_app_item *item);
 void o2_app_ref_release(struct o2_app_ref *ref);
 
 /* Note on an item that is carried only if the item is. */
-void o2_app_note_item(struct o2_app *app, size_t item, const char *remedy, const char *fmt, ...) O2_PRINTF(4, 5);
+void o2_app_note_item(struct o2_app *app, size_t item, const char *remedy, const char *fmt, ...)
+	O2_PRINTF(4, 5);
 /* Note on a subject. flags: */
 enum { O2_APP_NOTE_BLOCKS = 1 << 0, O2_APP_NOTE_LEFT_OUT = 1 << 1 };
-void o2_app_note_add(struct o2_app *app, const char *subject, unsigned flags, const char *remedy, const char *fmt, ...) O2_PRINTF(5, 6);
+void o2_app_note_add(struct o2_app *app, const char *subject, unsigned flags, const char *remedy,
+		     const char *fmt, ...) O2_PRINTF(5, 6);
 void o2_app_change_add(struct o2_app *app, size_t item, const char *path, const char *reason);
 
 /* Find what a stripped document refers to and remember it. */
 void o2_app_refs_collect(struct o2_app *app, size_t item, struct o2_doc *doc);
+/* Services that stand for others, once all are known. */
+void o2_app_refs_collect_late(struct o2_app *app);
 /* References that name an object that nobody added. Walk with i from 0; NULL at the end. */
 const struct o2_app_ref *o2_app_ref_missing(const struct o2_app *app, size_t *i);
 /* Does the reference hit something; if so, the object, for all but selectors. */
@@ -315,17 +334,23 @@ void o2_app_fill_waves(struct o2_app *app);
  *        stands in the text, len 0 if it isn't named.
  */
 typedef void o2_app_host_fn(void *arg, size_t service, size_t at, size_t len);
-void o2_app_hosts_find(const struct o2_app *app, const char *ns, const char *text, bool whole, o2_app_host_fn *fn, void *arg);
+void o2_app_hosts_find(const struct o2_app *app, const char *ns, const char *text, bool whole,
+		       o2_app_host_fn *fn, void *arg);
 /* Visit each text of a document that may name hosts. whole: see above. */
 typedef struct o2_doc *o2_app_text_fn(void *arg, const char *pointer, const char *text, bool whole);
-void o2_app_texts_visit(const struct o2_app_rule *rule, struct o2_doc *doc, o2_app_text_fn *fn, void *arg);
+void o2_app_texts_visit(const struct o2_app_rule *rule, struct o2_doc *doc, o2_app_text_fn *fn,
+			void *arg);
 /* Source to target. changes: record what is rewritten. */
-struct o2_doc *o2_app_build_target(const struct o2_app *app, size_t item, enum o2_app_form form, struct o2_app *changes);
+struct o2_doc *o2_app_build_target(const struct o2_app *app, size_t item, enum o2_app_form form,
+				   struct o2_app *changes);
 /* Is the object's namespace another one on B? */
 bool o2_app_is_moved(const struct o2_app *app, const struct o2_app_item *item);
 /* Change namespaces and the rest inside a stripped document. */
-void o2_app_rewrite_doc(const struct o2_app *app, size_t item, struct o2_doc *doc, struct o2_app *changes);
+void o2_app_rewrite_doc(const struct o2_app *app, size_t item, struct o2_doc *doc,
+			struct o2_app *changes);
 /* The namespace on B, or NULL if `ns` is none of the application's. */
 const char *o2_app_target_ns(const struct o2_app *app, const char *ns);
 /* The version for B: what B has of the same version and what it prefers, both may be NULL. NULL: none will do. */
-const struct o2_kube_kind *o2_app_version_choose(const struct o2_kube_kind *source, const struct o2_kube_kind *same, const struct o2_kube_kind *preferred);
+const struct o2_kube_kind *o2_app_version_choose(const struct o2_kube_kind *source,
+						 const struct o2_kube_kind *same,
+						 const struct o2_kube_kind *preferred);

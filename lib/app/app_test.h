@@ -14,9 +14,11 @@
 #include "app/app_internal.h"
 
 #define ALL_VERBS (O2_KUBE_GET | O2_KUBE_LIST | O2_KUBE_CREATE | O2_KUBE_PATCH | O2_KUBE_DELETE)
-#define KIND(g, v, k, r, ns)                                                                                                  \
-	{ .group = g, .version = v, .api_version = sizeof(g) > 1 ? g "/" v : v, .kind = k, .resource = r, .namespaced = ns, .preferred = true, \
-	  .verbs = ALL_VERBS }
+#define KIND(g, v, k, r, ns) \
+	{ \
+		.group = g, .version = v, .api_version = sizeof(g) > 1 ? g "/" v : v, .kind = k, \
+		.resource = r, .namespaced = ns, .preferred = true, .verbs = ALL_VERBS \
+	}
 
 static const struct o2_kube_kind test_kinds[] = {
 	KIND("", "v1", "ConfigMap", "configmaps", true),
@@ -46,8 +48,10 @@ static const struct o2_kube_kind test_kinds[] = {
 	KIND("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false),
 	KIND("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false),
 	KIND("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", false),
-	KIND("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false),
-	KIND("admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", false),
+	KIND("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions",
+	     false),
+	KIND("admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration",
+	     "validatingwebhookconfigurations", false),
 	KIND("apiregistration.k8s.io", "v1", "APIService", "apiservices", false),
 	KIND("route.openshift.io", "v1", "Route", "routes", true),
 	KIND("operators.coreos.com", "v1alpha1", "Subscription", "subscriptions", true),
@@ -102,7 +106,8 @@ __attribute__((unused)) static void test_add(struct o2_app *app, const char *kin
 }
 
 /* maps: "from:to" of namespaces, comma between; NULL: none. */
-__attribute__((unused)) static void test_rewrite(struct o2_app *app, const char *maps, const char *classes, bool same_cluster)
+__attribute__((unused)) static void test_rewrite(struct o2_app *app, const char *maps,
+						 const char *classes, bool same_cluster)
 {
 	struct o2_app_rewriting rewriting = { .same_cluster = same_cluster };
 	struct o2_err err = { 0 };
@@ -136,7 +141,8 @@ __attribute__((unused)) static size_t test_need(const struct o2_app *app, const 
 }
 
 /* Is there a note on the subject whose text contains this? */
-__attribute__((unused)) static bool test_noted(const struct o2_app *app, const char *subject, const char *text)
+__attribute__((unused)) static bool test_noted(const struct o2_app *app, const char *subject,
+					       const char *text)
 {
 	for (size_t i = 0; i < o2_app_note_count(app); i++) {
 		const struct o2_app_note *note = o2_app_note(app, i);
@@ -146,7 +152,8 @@ __attribute__((unused)) static bool test_noted(const struct o2_app *app, const c
 	return false;
 }
 
-__attribute__((unused)) static bool test_has_edge(const struct o2_app *app, const char *from, const char *to, const char *why)
+__attribute__((unused)) static bool test_has_edge(const struct o2_app *app, const char *from,
+						  const char *to, const char *why)
 {
 	size_t a = test_need(app, from), b = test_need(app, to);
 
@@ -159,7 +166,8 @@ __attribute__((unused)) static bool test_has_edge(const struct o2_app *app, cons
 }
 
 /* expected: without apiVersion, kind and metadata.namespace, which every object has. */
-__attribute__((unused)) static void test_expect(const char *what, const struct o2_kube_kind *kind, struct o2_doc *actual, const char *expected)
+__attribute__((unused)) static void test_expect(const char *what, const struct o2_kube_kind *kind,
+						struct o2_doc *actual, const char *expected)
 {
 	struct o2_doc *wanted = test_doc(expected);
 

@@ -4,6 +4,8 @@
  */
 #include "app/app_internal.h"
 
+#include <string.h>
+
 struct edit {
 	const struct o2_app *app;
 	size_t item;
@@ -20,7 +22,8 @@ static void record(const struct edit *e, const char *pointer, const char *from, 
 
 /* ---- names of namespaces ---------------------------------------------------------------------------------------------- */
 
-static struct o2_doc *edit_namespace(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *edit_namespace(void *arg, const char *pointer, struct o2_doc *parent,
+				     struct o2_doc *value)
 {
 	const struct edit *e = arg;
 	const char *ns = o2_doc_text(value);
@@ -34,13 +37,15 @@ static struct o2_doc *edit_namespace(void *arg, const char *pointer, struct o2_d
 }
 
 /* Only the label that every namespace has by itself names one; others are for people to put on B's. */
-static struct o2_doc *edit_selector(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *edit_selector(void *arg, const char *pointer, struct o2_doc *parent,
+				    struct o2_doc *value)
 {
 	static const char label[] = "kubernetes.io/metadata.name";
 	const struct edit *e = arg;
 
 	(void)parent;
-	o2_app_walk(value, pointer, "/matchLabels/kubernetes.io~1metadata.name", edit_namespace, arg);
+	o2_app_walk(value, pointer, "/matchLabels/kubernetes.io~1metadata.name", edit_namespace,
+		    arg);
 	const struct o2_doc *expressions = o2_doc_member(value, "matchExpressions");
 	for (size_t i = 0; i < o2_doc_count(expressions); i++) {
 		struct o2_doc *expression = o2_doc_item(expressions, i);
@@ -49,15 +54,17 @@ static struct o2_doc *edit_selector(void *arg, const char *pointer, struct o2_do
 		O2_AUTO(o2_freep) char *base = o2_xasprintf("%s/matchExpressions/%zu", pointer, i);
 		o2_app_walk(expression, base, "/values/*", edit_namespace, arg);
 	}
-	for (struct o2_doc_iter it = o2_doc_iter(o2_doc_member(value, "matchLabels")); o2_doc_next(&it);) {
+	for (struct o2_doc_iter it = o2_doc_iter(o2_doc_member(value, "matchLabels"));
+	     o2_doc_next(&it);) {
 		if (strcmp(it.name, label) != 0 && e->changes)
-			o2_app_note_item(e->changes, e->item, "label the namespaces on B", "selects namespaces by the label %s",
-					 it.name);
+			o2_app_note_item(e->changes, e->item, "label the namespaces on B",
+					 "selects namespaces by the label %s", it.name);
 	}
 	return NULL;
 }
 
-static void edit_lists(struct edit *e, const struct o2_app_rule *rule, struct o2_doc *root, const char *base)
+static void edit_lists(struct edit *e, const struct o2_app_rule *rule, struct o2_doc *root,
+		       const char *base)
 {
 	for (const char *const *pattern = rule->namespaces; pattern && *pattern; pattern++)
 		o2_app_walk(root, base, *pattern, edit_namespace, e);
@@ -72,7 +79,7 @@ struct text_edit {
 	struct edit *edit;
 	const char *text;
 	struct o2_buf out;
-	size_t done; /* of `text` */
+	size_t done;           /* of `text` */
 	const char *from, *to; /* of the last replacement */
 	bool account;
 };
@@ -111,7 +118,9 @@ static void replace_accounts(struct text_edit *t)
 	while ((at = strstr(at, "system:serviceaccount")) != NULL) {
 		bool is_user = strncmp(at, user, strlen(user)) == 0;
 		bool is_group = strncmp(at, group, strlen(group)) == 0;
-		at += is_user ? strlen(user) : is_group ? strlen(group) : strlen("system:serviceaccount");
+		at += is_user    ? strlen(user)
+		      : is_group ? strlen(group)
+				 : strlen("system:serviceaccount");
 		size_t len = strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789-");
 		if ((is_user && at[len] == ':') || (is_group && at[len] != ':'))
 			replace(t, (size_t)(at - t->text), len);
@@ -147,20 +156,25 @@ static struct o2_doc *edit_text(void *arg, const char *pointer, const char *text
 		bool seen = whole && !(item->rule->flags & O2_APP_ENCODED);
 		const char *to = seen ? o2_app_target_ns(e->app, text) : NULL;
 		if (to && strcmp(to, text) != 0)
-			o2_app_note_item(e->changes, e->item, "change it by a rule of your own if it means the namespace",
-					 "%s is \"%s\", as the namespace is called; it stays", pointer, text);
+			o2_app_note_item(
+				e->changes, e->item,
+				"change it by a rule of your own if it means the namespace",
+				"%s is \"%s\", as the namespace is called; it stays", pointer,
+				text);
 		return NULL;
 	}
 	const struct text_edit *last = with_accounts ? &accounts : &hosts;
 	record(e, pointer, last->from, last->to);
 	if (item->rule->flags & O2_APP_ENCODED)
-		o2_app_note_item(e->changes, e->item, "", "%s names a host in the old namespace; it is rewritten", pointer);
+		o2_app_note_item(e->changes, e->item, "",
+				 "%s names a host in the old namespace; it is rewritten", pointer);
 	return o2_doc_str_new(with_accounts ? with_accounts : with_hosts);
 }
 
 /* ---- storage classes -------------------------------------------------------------------------------------------------- */
 
-static struct o2_doc *edit_class(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *edit_class(void *arg, const char *pointer, struct o2_doc *parent,
+				 struct o2_doc *value)
 {
 	const struct edit *e = arg;
 	const char *class = o2_doc_member_str(value, "storageClassName", NULL);
@@ -179,8 +193,10 @@ static struct o2_doc *edit_class(void *arg, const char *pointer, struct o2_doc *
 			o2_doc_unset(value, "storageClassName");
 		if (e->changes) {
 			O2_AUTO(o2_freep) char *path = o2_xasprintf("%s/storageClassName", pointer);
-			O2_AUTO(o2_freep) char *reason = o2_xasprintf("storage class %s becomes %s", *from ? from : "(default)",
-								      *to ? to : "(default)");
+			O2_AUTO(o2_freep)
+			char *reason =
+				o2_xasprintf("storage class %s becomes %s",
+					     *from ? from : "(default)", *to ? to : "(default)");
 			o2_app_change_add(e->changes, e->item, path, reason);
 		}
 		return NULL;
@@ -188,7 +204,8 @@ static struct o2_doc *edit_class(void *arg, const char *pointer, struct o2_doc *
 	return NULL;
 }
 
-static void edit_classes(struct edit *e, const struct o2_app_rule *rule, struct o2_doc *root, const char *base)
+static void edit_classes(struct edit *e, const struct o2_app_rule *rule, struct o2_doc *root,
+			 const char *base)
 {
 	for (const char *const *pattern = rule->classes; pattern && *pattern; pattern++)
 		o2_app_walk(root, base, *pattern, edit_class, e);
@@ -196,14 +213,16 @@ static void edit_classes(struct edit *e, const struct o2_app_rule *rule, struct 
 
 /* ---- what one cluster has once ---------------------------------------------------------------------------------------- */
 
-static struct o2_doc *drop_node_port(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *drop_node_port(void *arg, const char *pointer, struct o2_doc *parent,
+				     struct o2_doc *value)
 {
 	const struct edit *e = arg;
 	O2_AUTO(o2_freep) char *path = o2_xasprintf("%s/nodePort", pointer);
 
 	(void)parent;
 	if (o2_doc_unset(value, "nodePort"))
-		o2_app_change_add(e->changes, e->item, path, "the port is taken by the original in the same cluster");
+		o2_app_change_add(e->changes, e->item, path,
+				  "the port is taken by the original in the same cluster");
 	return NULL;
 }
 
@@ -211,7 +230,8 @@ static void edit_beside(struct edit *e, struct o2_doc *doc)
 {
 	const struct o2_app_item *item = &e->app->items[e->item];
 
-	if (!e->app->same_cluster || !o2_app_is_moved(e->app, item) || !(item->rule->flags & O2_APP_ALLOTS))
+	if (!e->app->same_cluster || !o2_app_is_moved(e->app, item) ||
+	    !(item->rule->flags & O2_APP_ALLOTS))
 		return;
 	o2_app_walk(doc, "", "/spec/ports/*", drop_node_port, e);
 	if (o2_doc_remove(doc, "/spec/healthCheckNodePort"))
@@ -231,10 +251,13 @@ static void note_unknown(struct edit *e)
 	const char *first = strstr(item->text, whole); /* its own */
 	if (strstr(item->text, quoted) || (first && strstr(first + 1, whole)))
 		o2_app_note_item(e->changes, e->item, "change it by a rule of your own",
-				 "names the namespace %s inside, and nothing is known of its kind: that stays", item->view.ns);
+				 "names the namespace %s inside, and nothing is known of its kind: "
+				 "that stays",
+				 item->view.ns);
 }
 
-void o2_app_rewrite_doc(const struct o2_app *app, size_t item, struct o2_doc *doc, struct o2_app *changes)
+void o2_app_rewrite_doc(const struct o2_app *app, size_t item, struct o2_doc *doc,
+			struct o2_app *changes)
 {
 	const struct o2_app_item *it = &app->items[item];
 	struct edit e = { .app = app, .item = item, .changes = changes };

@@ -6,6 +6,9 @@
  */
 #include "app/app_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/cancel.h"
 #include "base/log.h"
 
@@ -45,10 +48,12 @@ static int no_namespace(struct reading *r, const struct o2_kube_kind *kind, cons
 	if (o2_kube_list(r->kube, &list, &ignored) == 0 && names.count > 0) {
 		o2_strs_sort(&names);
 		join(&there, &names);
-		rc = o2_fail(r->err, O2_ENOTFOUND, "there is no namespace '%s' on %s; there are: %s", ns, o2_kube_name(r->kube),
-			     there.data);
+		rc = o2_fail(r->err, O2_ENOTFOUND,
+			     "there is no namespace '%s' on %s; there are: %s", ns,
+			     o2_kube_name(r->kube), there.data);
 	} else {
-		rc = o2_fail(r->err, O2_ENOTFOUND, "there is no namespace '%s' on %s", ns, o2_kube_name(r->kube));
+		rc = o2_fail(r->err, O2_ENOTFOUND, "there is no namespace '%s' on %s", ns,
+			     o2_kube_name(r->kube));
 	}
 	o2_kube_list_release(&list);
 	o2_strs_release(&names);
@@ -69,7 +74,8 @@ static int take_namespace(struct reading *r, struct o2_kube_read *read)
 	const char *phase = o2_doc_str(read->object, "/status/phase", "Active");
 	if (strcmp(phase, "Active") != 0) {
 		O2_AUTO(o2_freep) char *subject = o2_xasprintf("Namespace %s", read->name);
-		o2_app_note_add(r->app, subject, O2_APP_NOTE_BLOCKS, "wait until it is gone", "is %s", phase);
+		o2_app_note_add(r->app, subject, O2_APP_NOTE_BLOCKS, "wait until it is gone",
+				"is %s", phase);
 	}
 	o2_app_add_namespace(r->app, read->name, O2_STEAL(read->object));
 	return 0;
@@ -82,7 +88,8 @@ static int read_namespaces(struct reading *r)
 	int rc = 0;
 
 	if (!kind)
-		return o2_fail(r->err, O2_EUNSUPPORTED, "%s has no namespaces", o2_kube_name(r->kube));
+		return o2_fail(r->err, O2_EUNSUPPORTED, "%s has no namespaces",
+			       o2_kube_name(r->kube));
 	struct o2_kube_read *reads = o2_xcalloc(names->count + 1, sizeof(*reads));
 	for (size_t i = 0; i < names->count; i++)
 		reads[i] = (struct o2_kube_read){ .kind = kind, .name = names->items[i] };
@@ -121,7 +128,8 @@ static void add_list(struct reading *r, const struct o2_kube_kind *kind, const c
 
 	*list = (struct target_list){ .app = r->app, .kind = kind, .ns = ns };
 	O2_GROW(r->lists, r->count, r->cap);
-	r->lists[r->count++] = (struct o2_kube_list){ .kind = kind, .ns = ns, .fn = take_item, .arg = list };
+	r->lists[r->count++] =
+		(struct o2_kube_list){ .kind = kind, .ns = ns, .fn = take_item, .arg = list };
 }
 
 static bool is_superseded(struct reading *r, const struct o2_kube_kind *kind)
@@ -136,18 +144,21 @@ static bool is_wanted(struct reading *r, const struct o2_kube_kind *kind)
 	const unsigned verbs = O2_KUBE_LIST | O2_KUBE_CREATE;
 	const struct o2_app_rule *rule = o2_app_rule_find(kind->group, kind->kind);
 
-	if ((kind->verbs & verbs) != verbs || (rule->flags & O2_APP_UNLISTED) || is_superseded(r, kind))
+	if ((kind->verbs & verbs) != verbs || (rule->flags & O2_APP_UNLISTED) ||
+	    is_superseded(r, kind))
 		return false;
 	if (kind != o2_kube_kind_find(r->kube, kind->group, kind->kind))
 		return false; /* another version of it is read */
 	/* Of the cluster's objects only those that may lead into the namespaces; the others are asked for by name. */
-	return kind->namespaced || ((rule->flags & O2_APP_REQUESTED) && (rule->flags & O2_APP_BOUND)) ||
+	return kind->namespaced ||
+	       ((rule->flags & O2_APP_REQUESTED) && (rule->flags & O2_APP_BOUND)) ||
 	       strcmp(kind->kind, "APIService") == 0;
 }
 
 static void note_excluded(struct reading *r, const struct o2_kube_kind *kind)
 {
-	O2_AUTO(o2_freep) char *subject = o2_xasprintf("%s%s%s", kind->kind, *kind->group ? "." : "", kind->group);
+	O2_AUTO(o2_freep)
+	char *subject = o2_xasprintf("%s%s%s", kind->kind, *kind->group ? "." : "", kind->group);
 
 	o2_app_note_add(r->app, subject, O2_APP_NOTE_LEFT_OUT, "", "is left out as you asked");
 }
@@ -177,21 +188,29 @@ static int judge_list(struct reading *r, const struct o2_kube_list *list)
 	const struct o2_err *failure = &list->err;
 	bool custom = o2_app_rule_find(kind->group, kind->kind)->flags & O2_APP_CUSTOM;
 
-	if (failure->code == 0 || failure->code == -O2_ENOTFOUND || failure->code == -O2_EUNSUPPORTED || failure->number == 405)
+	if (failure->code == 0 || failure->code == -O2_ENOTFOUND ||
+	    failure->code == -O2_EUNSUPPORTED || failure->number == 405)
 		return 0; /* the kind vanished meanwhile, or can't be listed after all */
 	bool refused = failure->code == -O2_EAUTH && failure->number == 403;
 	if (!refused && !(custom && failure->number == 503)) {
 		*r->err = *failure;
 		return r->err->code;
 	}
-	O2_AUTO(o2_freep) char *full = o2_xasprintf("%s%s%s", kind->kind, *kind->group ? "." : "", kind->group);
-	O2_AUTO(o2_freep) char *subject = list->ns ? o2_xasprintf("%s in %s", full, list->ns) : o2_xstrdup(full);
-	O2_AUTO(o2_freep) char *remedy = o2_xasprintf("get the right to list %s, or leave them out: --exclude-kind %s", kind->resource,
-						      full);
+	O2_AUTO(o2_freep)
+	char *full = o2_xasprintf("%s%s%s", kind->kind, *kind->group ? "." : "", kind->group);
+	O2_AUTO(o2_freep)
+	char *subject = list->ns ? o2_xasprintf("%s in %s", full, list->ns) : o2_xstrdup(full);
+	O2_AUTO(o2_freep)
+	char *remedy =
+		o2_xasprintf("get the right to list %s, or leave them out: --exclude-kind %s",
+			     kind->resource, full);
 	if (list->ns)
-		o2_app_note_add(r->app, subject, O2_APP_NOTE_BLOCKS, remedy, "can't be listed: %s", failure->message);
+		o2_app_note_add(r->app, subject, O2_APP_NOTE_BLOCKS, remedy, "can't be listed: %s",
+				failure->message);
 	else
-		o2_app_note_add(r->app, subject, 0, remedy, "can't be listed, so it is unknown which of them concern the application: %s",
+		o2_app_note_add(r->app, subject, 0, remedy,
+				"can't be listed, so it is unknown which of them concern the "
+				"application: %s",
 				failure->message);
 	return 0;
 }
@@ -216,22 +235,27 @@ static void note_gaps(struct reading *r)
 
 	for (size_t i = 0; i < gaps->count; i++) {
 		const char *slash = strchr(gaps->items[i], '/');
-		O2_AUTO(o2_freep) char *group =
-			slash ? o2_xstrndup(gaps->items[i], (size_t)(slash - gaps->items[i])) : o2_xstrdup("");
-		O2_AUTO(o2_freep) char *remedy = o2_xasprintf("mend what serves it, or leave it out: --exclude-kind '*.%s'", group);
+		O2_AUTO(o2_freep)
+		char *group = slash ? o2_xstrndup(gaps->items[i], (size_t)(slash - gaps->items[i]))
+				    : o2_xstrdup("");
+		O2_AUTO(o2_freep)
+		char *remedy = o2_xasprintf(
+			"mend what serves it, or leave it out: --exclude-kind '*.%s'", group);
 		if (strstr(group, "metrics.k8s.io") || o2_app_excludes(r->app, group, "*"))
 			continue;
 		o2_app_note_add(r->app, gaps->items[i], O2_APP_NOTE_BLOCKS, remedy,
-				"does not answer, so it is unknown whether the application has objects of it");
+				"does not answer, so it is unknown whether the application has "
+				"objects of it");
 	}
 }
 
 /* ---- objects of the cluster that are referred to ---------------------------------------------------------------------- */
 
-static void want(struct reading *r, struct o2_kube_read **reads, size_t *count, size_t *cap, const struct o2_app_ref *ref)
+static void want(struct reading *r, struct o2_kube_read **reads, size_t *count, size_t *cap,
+		 const struct o2_app_ref *ref)
 {
-	const struct o2_kube_kind *kind =
-		o2_kube_kind_find(r->kube, ref->group ? ref->group : ref->reference->group, o2_app_ref_kind(ref));
+	const struct o2_kube_kind *kind = o2_kube_kind_find(
+		r->kube, ref->group ? ref->group : ref->reference->group, o2_app_ref_kind(ref));
 
 	if (!kind || kind->namespaced || ref->ns)
 		return;
@@ -258,7 +282,8 @@ static int take_requested(struct reading *r, struct o2_kube_read *read)
 		return r->err->code;
 	}
 	o2_strs_add_unique(&r->app->unreadable, label);
-	o2_app_note_add(r->app, label, 0, "see to it that it is on B", "is referred to and can't be read: %s", read->err.message);
+	o2_app_note_add(r->app, label, 0, "see to it that it is on B",
+			"is referred to and can't be read: %s", read->err.message);
 	return 0;
 }
 
@@ -316,15 +341,18 @@ static int settle(struct reading *r, const struct o2_app_selection *selection)
 	join(&namespaces, &r->app->namespaces);
 	o2_app_settle(r->app);
 	if (r->app->item_count == 0 && r->app->selector)
-		rc = o2_fail(r->err, O2_ENOTFOUND, "nothing in %s matches '%s'%s", namespaces.data, selection->selector, there.data);
+		rc = o2_fail(r->err, O2_ENOTFOUND, "nothing in %s matches '%s'%s", namespaces.data,
+			     selection->selector, there.data);
 	else if (r->app->item_count == 0)
-		rc = o2_fail(r->err, O2_ENOTFOUND, "there is nothing to carry in %s on %s", namespaces.data, o2_kube_name(r->kube));
+		rc = o2_fail(r->err, O2_ENOTFOUND, "there is nothing to carry in %s on %s",
+			     namespaces.data, o2_kube_name(r->kube));
 	o2_buf_release(&there);
 	o2_buf_release(&namespaces);
 	return rc;
 }
 
-struct o2_app *o2_app_discover(struct o2_kube *source, const struct o2_app_selection *selection, struct o2_err *err)
+struct o2_app *o2_app_discover(struct o2_kube *source, const struct o2_app_selection *selection,
+			       struct o2_err *err)
 {
 	O2_AUTO(o2_app_freep) struct o2_app *app = o2_app_new(selection, err);
 	struct reading r = { .kube = source, .app = app, .err = err };

@@ -1,5 +1,8 @@
 #include "app/app_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* ---- references to links ---------------------------------------------------------------------------------------------- */
 
 static void link_new(struct o2_app *app, const struct o2_app_ref *ref, size_t to)
@@ -7,24 +10,28 @@ static void link_new(struct o2_app *app, const struct o2_app_ref *ref, size_t to
 	if (ref->from == to)
 		return;
 	O2_GROW(app->links, app->link_count, app->link_cap);
-	app->links[app->link_count++] = (struct o2_app_link){ .from = ref->from, .to = to, .reference = ref->reference };
+	app->links[app->link_count++] =
+		(struct o2_app_link){ .from = ref->from, .to = to, .reference = ref->reference };
 }
 
 static bool selects(const struct o2_app *app, const struct o2_app_ref *ref, size_t i)
 {
 	const struct o2_app_item *item = &app->items[i];
 
-	if (item->state != O2_APP_CANDIDATE || !item->pod_labels || !item->view.ns || strcmp(item->view.ns, ref->ns) != 0)
+	if (item->state != O2_APP_CANDIDATE || !item->pod_labels || !item->view.ns ||
+	    strcmp(item->view.ns, ref->ns) != 0)
 		return false;
-	return ref->reference->shape == O2_APP_SHAPE_LABELS ? o2_app_selector_map_matches(ref->selector, item->pod_labels) :
-							      o2_app_selector_matches(ref->selector, item->pod_labels);
+	return ref->reference->shape == O2_APP_SHAPE_LABELS
+		       ? o2_app_selector_map_matches(ref->selector, item->pod_labels)
+		       : o2_app_selector_matches(ref->selector, item->pod_labels);
 }
 
 /* Through the index of labels where the selector demands at least one, else over everything. */
 static size_t link_selected(struct o2_app *app, const struct o2_app_ref *ref)
 {
-	const struct o2_doc *map = ref->reference->shape == O2_APP_SHAPE_LABELS ? ref->selector :
-										   o2_doc_member(ref->selector, "matchLabels");
+	const struct o2_doc *map = ref->reference->shape == O2_APP_SHAPE_LABELS
+					   ? ref->selector
+					   : o2_doc_member(ref->selector, "matchLabels");
 	struct o2_doc_iter first = o2_doc_iter(map);
 	size_t before = app->link_count;
 
@@ -50,15 +57,21 @@ static void note_missing(struct o2_app *app, const struct o2_app_ref *ref)
 	const char *kind = o2_app_ref_kind(ref);
 	O2_AUTO(o2_freep) char *label = o2_xasprintf("%s %s", kind, ref->name);
 
-	if (ref->optional || (ref->reference->flags & O2_APP_QUIET) || o2_strs_has(&app->unreadable, label))
+	if (ref->optional || (ref->reference->flags & O2_APP_QUIET) ||
+	    o2_strs_has(&app->unreadable, label))
 		return;
 	if (ref->ns && !o2_strs_has(&app->namespaces, ref->ns))
-		o2_app_note_item(app, ref->from, "", "refers to %s \"%s\" of namespace %s, which is not part of the migration", kind,
-				 ref->name, ref->ns);
+		o2_app_note_item(
+			app, ref->from, "",
+			"refers to %s \"%s\" of namespace %s, which is not part of the migration",
+			kind, ref->name, ref->ns);
 	else if (o2_app_excludes(app, ref->group ? ref->group : ref->reference->group, kind))
-		o2_app_note_item(app, ref->from, "", "refers to %s \"%s\", a kind that is left out as you asked", kind, ref->name);
+		o2_app_note_item(app, ref->from, "",
+				 "refers to %s \"%s\", a kind that is left out as you asked", kind,
+				 ref->name);
 	else
-		o2_app_note_item(app, ref->from, "", "refers to %s \"%s\" that is not there", kind, ref->name);
+		o2_app_note_item(app, ref->from, "", "refers to %s \"%s\" that is not there", kind,
+				 ref->name);
 }
 
 /* B has its own of what every cluster or namespace has; a Secret has content that B's can't have. */
@@ -67,9 +80,11 @@ static void note_left(struct o2_app *app, const struct o2_app_ref *ref, size_t t
 	const struct o2_app_item *item = &app->items[to];
 	const char *kind = item->view.kind->kind;
 
-	if (ref->optional || strcmp(kind, "ServiceAccount") == 0 || (item->quiet && strcmp(kind, "Secret") != 0))
+	if (ref->optional || strcmp(kind, "ServiceAccount") == 0 ||
+	    (item->quiet && strcmp(kind, "Secret") != 0))
 		return;
-	o2_app_note_item(app, ref->from, "", "refers to %s \"%s\", which is not carried", kind, item->view.name);
+	o2_app_note_item(app, ref->from, "", "refers to %s \"%s\", which is not carried", kind,
+			 item->view.name);
 }
 
 void o2_app_graph_link(struct o2_app *app)
@@ -80,7 +95,8 @@ void o2_app_graph_link(struct o2_app *app)
 			continue;
 		if (ref->selector) {
 			if (link_selected(app, ref) == 0 && !(ref->reference->flags & O2_APP_QUIET))
-				o2_app_note_item(app, ref->from, "", "selects no workload of the application");
+				o2_app_note_item(app, ref->from, "",
+						 "selects no workload of the application");
 			continue;
 		}
 		size_t to = o2_app_ref_target(app, ref);
@@ -190,7 +206,8 @@ static void cut(const struct walk *w, size_t to)
 	}
 	if (last == O2_APP_NO_ITEM || first == O2_APP_NO_ITEM || first == last)
 		return;
-	o2_app_note_item(w->app, last, "", "needs %s and is needed by it; it starts first", o2_app_label(w->app, first));
+	o2_app_note_item(w->app, last, "", "needs %s and is needed by it; it starts first",
+			 o2_app_label(w->app, first));
 }
 
 static void enter(struct walk *w, size_t i)

@@ -8,6 +8,8 @@
 #include "app/app_internal.h"
 
 #include <ctype.h>
+#include <string.h>
+#include <strings.h>
 
 #define LABEL_MAX 63 /* RFC 1123 */
 #define LABELS_MAX 12
@@ -77,7 +79,8 @@ static bool is_service(const struct search *s, const struct word *word, size_t i
 	copy_label(word, i, name);
 	if (ns_at != O2_APP_NO_ITEM)
 		copy_label(word, ns_at, ns);
-	size_t service = o2_app_find(s->app, "", "Service", ns_at != O2_APP_NO_ITEM ? ns : s->ns, name);
+	size_t service =
+		o2_app_find(s->app, "", "Service", ns_at != O2_APP_NO_ITEM ? ns : s->ns, name);
 	if (service == O2_APP_NO_ITEM)
 		return false;
 	if (ns_at != O2_APP_NO_ITEM)
@@ -104,7 +107,8 @@ static void consider_dotted(const struct search *s, const struct word *word)
 			return;
 		bool alone = i == 1 || (i == 2 && word->len[0] == 0);
 		if (alone && is_namespace(s, word, i - 1))
-			s->fn(s->arg, O2_APP_NO_ITEM, (size_t)(word->at[i - 1] - s->text), word->len[i - 1]);
+			s->fn(s->arg, O2_APP_NO_ITEM, (size_t)(word->at[i - 1] - s->text),
+			      word->len[i - 1]);
 		return;
 	}
 	if (word->count == 2 && (is_service(s, word, 0, 1) || !is_ordinal(word, 0)))
@@ -132,8 +136,8 @@ static bool is_port(const char *at)
 
 static bool expects_host(const char *text, const char *start, const char *end)
 {
-	return ends_in(text, start, "://") || ends_in(text, start, "@") || ends_in(text, start, "host=") ||
-	       ends_in(text, start, "server=") || is_port(end);
+	return ends_in(text, start, "://") || ends_in(text, start, "@") ||
+	       ends_in(text, start, "host=") || ends_in(text, start, "server=") || is_port(end);
 }
 
 /* The whole value is one word, or an argument's value is: "--host=db". */
@@ -141,10 +145,12 @@ static bool is_whole(const char *text, const char *start, const char *end)
 {
 	if (*end != '\0')
 		return false;
-	return start == text || (text[0] == '-' && start[-1] == '=' && strcspn(text, "=") == (size_t)(start - 1 - text));
+	return start == text || (text[0] == '-' && start[-1] == '=' &&
+				 strcspn(text, "=") == (size_t)(start - 1 - text));
 }
 
-void o2_app_hosts_find(const struct o2_app *app, const char *ns, const char *text, bool whole, o2_app_host_fn *fn, void *arg)
+void o2_app_hosts_find(const struct o2_app *app, const char *ns, const char *text, bool whole,
+		       o2_app_host_fn *fn, void *arg)
 {
 	struct search s = { .app = app, .ns = ns, .text = text, .fn = fn, .arg = arg };
 	struct word word;

@@ -6,7 +6,8 @@
 struct row {
 	const char *text;
 	bool whole;
-	const char *found; /* "service@namespace" of each in order; "*@shop": a namespace's own domain */
+	const char *
+		found; /* "service@namespace" of each in order; "*@shop": a namespace's own domain */
 };
 
 static const struct row rows[] = {
@@ -63,7 +64,9 @@ static const struct row rows[] = {
 	{ "...", true, "" },
 	{ "db..shop", false, "" },
 	{ "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.db.shop.svc", false, "" },
-	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.shop", false, "" },
+	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	  "aaaa.shop",
+	  false, "" },
 };
 
 struct found {
@@ -95,7 +98,8 @@ static void test_rows(void **state)
 		o2_buf_init(&found.out, 1024);
 		o2_app_hosts_find(app, "shop", rows[i].text, rows[i].whole, note_host, &found);
 		if (strcmp(found.out.data, rows[i].found) != 0)
-			fail_msg("'%s': found '%s', not '%s'", rows[i].text, found.out.data, rows[i].found);
+			fail_msg("'%s': found '%s', not '%s'", rows[i].text, found.out.data,
+				 rows[i].found);
 		o2_buf_release(&found.out);
 	}
 	o2_app_free(app);
@@ -107,17 +111,30 @@ static void test_where(void **state)
 	struct o2_app *app = test_app("shop", NULL);
 
 	(void)state;
+	test_add(app, "Service",
+		 "{metadata: {name: alias}, spec: {type: ExternalName, externalName: "
+		 "redis.shop.svc}}");
 	test_add(app, "Service", "{metadata: {name: redis}}");
-	test_add(app, "Deployment", "{metadata: {name: a}, spec: {template: {spec: {containers: [{command: [redis, --save]}]}}}}");
-	test_add(app, "Deployment", "{metadata: {name: b}, spec: {template: {spec: {containers: [{command: [wait-for, redis]}]}}}}");
-	test_add(app, "Deployment", "{metadata: {name: c}, spec: {template: {spec: {containers: [{name: redis, image: 'redis:7'}]}}}}");
-	test_add(app, "Secret", "{metadata: {name: d}, data: {url: cmVkaXM6Ly9yZWRpczo2Mzc5}}"); /* redis://redis:6379 */
-	test_add(app, "Secret", "{metadata: {name: e}, data: {bin: AHJlZGlzOjYzNzk=, junk: '%%%', n: 5}}");
+	test_add(app, "Deployment",
+		 "{metadata: {name: a}, spec: {template: {spec: {containers: [{command: [redis, "
+		 "--save]}]}}}}");
+	test_add(app, "Deployment",
+		 "{metadata: {name: b}, spec: {template: {spec: {containers: [{command: [wait-for, "
+		 "redis]}]}}}}");
+	test_add(app, "Deployment",
+		 "{metadata: {name: c}, spec: {template: {spec: {containers: [{name: redis, image: "
+		 "'redis:7'}]}}}}");
+	test_add(
+		app, "Secret",
+		"{metadata: {name: d}, data: {url: cmVkaXM6Ly9yZWRpczo2Mzc5}}"); /* redis://redis:6379 */
+	test_add(app, "Secret",
+		 "{metadata: {name: e}, data: {bin: AHJlZGlzOjYzNzk=, junk: '%%%', n: 5}}");
 	o2_app_settle(app);
 	assert_false(test_has_edge(app, "Deployment shop/a", "Service shop/redis", "host"));
 	assert_true(test_has_edge(app, "Deployment shop/b", "Service shop/redis", "host"));
 	assert_false(test_has_edge(app, "Deployment shop/c", "Service shop/redis", "host"));
 	assert_true(test_has_edge(app, "Secret shop/d", "Service shop/redis", "host"));
+	assert_true(test_has_edge(app, "Service shop/alias", "Service shop/redis", "host"));
 	assert_false(test_has_edge(app, "Secret shop/e", "Service shop/redis", "host"));
 	o2_app_free(app);
 }

@@ -1,5 +1,7 @@
 #include "app/app_internal.h"
 
+#include <stdlib.h>
+
 uint32_t o2_app_hash(const char *const *parts, size_t count)
 {
 	uint32_t hash = 2166136261U; /* FNV-1a */
@@ -31,7 +33,8 @@ void o2_app_index_add(struct o2_app_index *index, uint32_t hash, size_t value)
 		grow_heads(index);
 	O2_GROW(index->entries, index->count, index->cap);
 	uint32_t *head = &index->heads[hash & (index->head_count - 1)];
-	index->entries[index->count] = (struct o2_app_index_entry){ .hash = hash, .next = *head, .value = value };
+	index->entries[index->count] =
+		(struct o2_app_index_entry){ .hash = hash, .next = *head, .value = value };
 	*head = (uint32_t)++index->count;
 }
 
@@ -39,7 +42,8 @@ size_t o2_app_index_next(const struct o2_app_index *index, uint32_t hash, uint32
 {
 	if (index->head_count == 0)
 		return O2_APP_NO_ITEM;
-	uint32_t at = *cursor ? index->entries[*cursor - 1].next : index->heads[hash & (index->head_count - 1)];
+	uint32_t at = *cursor ? index->entries[*cursor - 1].next
+			      : index->heads[hash & (index->head_count - 1)];
 	while (at != 0 && index->entries[at - 1].hash != hash)
 		at = index->entries[at - 1].next;
 	if (at == 0)

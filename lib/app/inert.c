@@ -6,6 +6,8 @@
  */
 #include "app/app_internal.h"
 
+#include <string.h>
+
 void o2_app_disarm_replicas(struct o2_doc *doc)
 {
 	o2_app_put(doc, "/spec/replicas", o2_doc_int_new(0));
@@ -13,7 +15,8 @@ void o2_app_disarm_replicas(struct o2_doc *doc)
 
 void o2_app_disarm_daemon_set(struct o2_doc *doc)
 {
-	o2_app_put(doc, "/spec/template/spec/nodeSelector/os2os.io~1not-started", o2_doc_str_new("true"));
+	o2_app_put(doc, "/spec/template/spec/nodeSelector/os2os.io~1not-started",
+		   o2_doc_str_new("true"));
 }
 
 void o2_app_disarm_suspend(struct o2_doc *doc)
@@ -24,8 +27,9 @@ void o2_app_disarm_suspend(struct o2_doc *doc)
 /* Others act on these when they see them: names and certificates would be moved before the decision. */
 static bool tells_the_world(const char *annotation)
 {
-	static const char *const prefixes[] = { "external-dns.alpha.kubernetes.io/", "cert-manager.io/",
-						"kubernetes.io/tls-acme", "dns.gardener.cloud/", "cert.gardener.cloud/" };
+	static const char *const prefixes[] = { "external-dns.alpha.kubernetes.io/",
+						"cert-manager.io/", "kubernetes.io/tls-acme",
+						"dns.gardener.cloud/", "cert.gardener.cloud/" };
 
 	for (size_t i = 0; i < O2_COUNT(prefixes); i++) {
 		if (strncmp(annotation, prefixes[i], strlen(prefixes[i])) == 0)
@@ -50,8 +54,13 @@ static void withhold_annotations(struct o2_doc *doc)
 void o2_app_disarm_service(struct o2_doc *doc)
 {
 	static const char *const ways_in[] = {
-		"externalIPs",   "externalTrafficPolicy",    "healthCheckNodePort",      "allocateLoadBalancerNodePorts",
-		"loadBalancerIP", "loadBalancerClass", "loadBalancerSourceRanges",
+		"externalIPs",
+		"externalTrafficPolicy",
+		"healthCheckNodePort",
+		"allocateLoadBalancerNodePorts",
+		"loadBalancerIP",
+		"loadBalancerClass",
+		"loadBalancerSourceRanges",
 	};
 	struct o2_doc *spec = o2_doc_member(doc, "spec");
 	const char *type = o2_doc_member_str(spec, "type", "ClusterIP");

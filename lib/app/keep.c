@@ -5,6 +5,7 @@
 #include "app/app_internal.h"
 
 #include <ctype.h>
+#include <string.h>
 
 static struct o2_app_verdict carry(void)
 {
@@ -52,12 +53,15 @@ static bool starts_with(const char *text, const char *prefix)
 
 /* ---- every kind ------------------------------------------------------------------------------------------------------- */
 
-struct o2_app_verdict o2_app_keep(const struct o2_app *app, const struct o2_app_rule *rule, const struct o2_doc *doc)
+struct o2_app_verdict o2_app_keep(const struct o2_app *app, const struct o2_app_rule *rule,
+				  const struct o2_doc *doc)
 {
 	if (o2_doc_at(doc, "/metadata/deletionTimestamp"))
 		return leave("is being deleted", "wait until it is gone, or cancel the deletion");
-	if (label(doc, O2_LABEL_RECORD) || (strcmp(rule->kind, "ConfigMap") == 0 && starts_with(name_of(doc), "os2os-")))
-		return leave("is a record of os2os", "");
+	if (label(doc, O2_LABEL_RECORD))
+		return leave_quietly();
+	if (strcmp(rule->kind, "ConfigMap") == 0 && starts_with(name_of(doc), "os2os-"))
+		return leave("is called like a record of os2os", "");
 	if (annotation(doc, "control-plane.alpha.kubernetes.io/leader"))
 		return leave("is a lock that a program holds, not configuration", "");
 	return rule->leave ? rule->leave(app, doc) : carry();
@@ -67,7 +71,8 @@ struct o2_app_verdict o2_app_keep(const struct o2_app *app, const struct o2_app_
 
 struct o2_app_verdict o2_app_leave_config_map(const struct o2_app *app, const struct o2_doc *doc)
 {
-	static const char *const made[] = { "kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert" };
+	static const char *const made[] = { "kube-root-ca.crt", "openshift-service-ca.crt",
+					    "istio-ca-root-cert" };
 
 	(void)app;
 	return is_one_of(name_of(doc), made, O2_COUNT(made)) ? leave_quietly() : carry();
@@ -94,10 +99,12 @@ struct o2_app_verdict o2_app_leave_secret(const struct o2_app *app, const struct
 	const char *type = o2_doc_str(doc, "/type", "");
 
 	(void)app;
-	if (strcmp(type, "kubernetes.io/service-account-token") == 0 && o2_app_is_made_name(name_of(doc), "-token-"))
+	if (strcmp(type, "kubernetes.io/service-account-token") == 0 &&
+	    o2_app_is_made_name(name_of(doc), "-token-"))
 		return leave_quietly();
 	if (starts_with(type, "kubernetes.io/dockercfg") &&
-	    (o2_app_is_made_name(name_of(doc), "-dockercfg-") || annotation(doc, "openshift.io/token-secret.name")))
+	    (o2_app_is_made_name(name_of(doc), "-dockercfg-") ||
+	     annotation(doc, "openshift.io/token-secret.name")))
 		return leave_quietly();
 	if (annotation(doc, "service.beta.openshift.io/originating-service-name") ||
 	    annotation(doc, "service.alpha.openshift.io/originating-service-name"))
@@ -115,24 +122,32 @@ struct o2_app_verdict o2_app_leave_quota(const struct o2_app *app, const struct 
 
 /* ---- accounts and roles ----------------------------------------------------------------------------------------------- */
 
-struct o2_app_verdict o2_app_leave_service_account(const struct o2_app *app, const struct o2_doc *doc)
+struct o2_app_verdict o2_app_leave_service_account(const struct o2_app *app,
+						   const struct o2_doc *doc)
 {
 	static const char *const made[] = { "default", "builder", "deployer" };
-	static const char *const automatic[] = { "openshift.io/internal-registry-pull-secret-ref",
-						 "kubectl.kubernetes.io/last-applied-configuration" };
+	static const char *const automatic[] = {
+		"openshift.io/internal-registry-pull-secret-ref",
+		"kubectl.kubernetes.io/last-applied-configuration"
+	};
 
 	(void)app;
 	if (!is_one_of(name_of(doc), made, O2_COUNT(made)))
 		return carry();
 	const struct o2_doc *pull = o2_doc_at(doc, "/imagePullSecrets");
 	for (size_t i = 0; i < o2_doc_count(pull); i++) {
-		if (!o2_app_is_made_name(o2_doc_str(o2_doc_item(pull, i), "/name", ""), "-dockercfg-"))
-			return leave("is made by the platform; its pull secrets are not added to the one on B",
-				     "name the pull secrets in the pods, or add them to the service account on B");
+		if (!o2_app_is_made_name(o2_doc_str(o2_doc_item(pull, i), "/name", ""),
+					 "-dockercfg-"))
+			return leave("is made by the platform; its pull secrets are not added to "
+				     "the one on B",
+				     "name the pull secrets in the pods, or add them to the "
+				     "service account on B");
 	}
-	for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(doc, "/metadata/annotations")); o2_doc_next(&it);) {
+	for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(doc, "/metadata/annotations"));
+	     o2_doc_next(&it);) {
 		if (!is_one_of(it.name, automatic, O2_COUNT(automatic)))
-			return leave("is made by the platform; its annotations are not added to the one on B",
+			return leave("is made by the platform; its annotations are not added to "
+				     "the one on B",
 				     "annotate the service account on B if its pods need that");
 	}
 	return leave_quietly();
@@ -140,7 +155,8 @@ struct o2_app_verdict o2_app_leave_service_account(const struct o2_app *app, con
 
 struct o2_app_verdict o2_app_leave_role_binding(const struct o2_app *app, const struct o2_doc *doc)
 {
-	static const char *const made[] = { "system:image-pullers", "system:image-builders", "system:deployers" };
+	static const char *const made[] = { "system:image-pullers", "system:image-builders",
+					    "system:deployers" };
 
 	(void)app;
 	return is_one_of(name_of(doc), made, O2_COUNT(made)) ? leave_quietly() : carry();
@@ -163,7 +179,8 @@ static bool names_namespace(const struct o2_app *app, const struct o2_doc *subje
 	return o2_strs_has(&app->namespaces, only);
 }
 
-struct o2_app_verdict o2_app_leave_cluster_role_binding(const struct o2_app *app, const struct o2_doc *doc)
+struct o2_app_verdict o2_app_leave_cluster_role_binding(const struct o2_app *app,
+							const struct o2_doc *doc)
 {
 	const struct o2_doc *subjects = o2_doc_at(doc, "/subjects");
 
@@ -188,17 +205,21 @@ void o2_app_clean_cluster_role_binding(const struct o2_app_cleaning *cleaning, s
 		dropped++;
 	}
 	if (dropped > 0)
-		o2_app_note_item(cleaning->app, cleaning->item, "", "names %zu subjects outside the application; they are left off",
+		o2_app_note_item(cleaning->app, cleaning->item, "",
+				 "names %zu subjects outside the application; they are left off",
 				 dropped);
 }
 
 struct o2_app_verdict o2_app_leave_cluster_role(const struct o2_app *app, const struct o2_doc *doc)
 {
 	(void)app;
-	return label(doc, "kubernetes.io/bootstrapping") || starts_with(name_of(doc), "system:") ? leave_quietly() : carry();
+	return label(doc, "kubernetes.io/bootstrapping") || starts_with(name_of(doc), "system:")
+		       ? leave_quietly()
+		       : carry();
 }
 
-struct o2_app_verdict o2_app_leave_priority_class(const struct o2_app *app, const struct o2_doc *doc)
+struct o2_app_verdict o2_app_leave_priority_class(const struct o2_app *app,
+						  const struct o2_doc *doc)
 {
 	(void)app;
 	return starts_with(name_of(doc), "system-") ? leave_quietly() : carry();
@@ -208,7 +229,8 @@ struct o2_app_verdict o2_app_leave_priority_class(const struct o2_app *app, cons
 
 static bool is_api_server(const struct o2_doc *doc)
 {
-	return strcmp(name_of(doc), "kubernetes") == 0 && strcmp(o2_doc_str(doc, "/metadata/namespace", ""), "default") == 0;
+	return strcmp(name_of(doc), "kubernetes") == 0 &&
+	       strcmp(o2_doc_str(doc, "/metadata/namespace", ""), "default") == 0;
 }
 
 struct o2_app_verdict o2_app_leave_service(const struct o2_app *app, const struct o2_doc *doc)
@@ -220,14 +242,16 @@ struct o2_app_verdict o2_app_leave_service(const struct o2_app *app, const struc
 /* Endpoints follow from a Service's selector; only those of a Service without one were written by hand. */
 struct o2_app_verdict o2_app_leave_endpoints(const struct o2_app *app, const struct o2_doc *doc)
 {
-	size_t service = o2_app_find(app, "", "Service", o2_doc_str(doc, "/metadata/namespace", NULL), name_of(doc));
+	size_t service = o2_app_find(app, "", "Service",
+				     o2_doc_str(doc, "/metadata/namespace", NULL), name_of(doc));
 
 	if (service == O2_APP_NO_ITEM || app->items[service].selects)
 		return leave_quietly();
 	return carry();
 }
 
-struct o2_app_verdict o2_app_leave_endpoint_slice(const struct o2_app *app, const struct o2_doc *doc)
+struct o2_app_verdict o2_app_leave_endpoint_slice(const struct o2_app *app,
+						  const struct o2_doc *doc)
 {
 	const char *manager = label(doc, "endpointslice.kubernetes.io/managed-by");
 	const char *service_name = label(doc, "kubernetes.io/service-name");
@@ -236,7 +260,8 @@ struct o2_app_verdict o2_app_leave_endpoint_slice(const struct o2_app *app, cons
 		return leave_quietly();
 	if (manager && starts_with(manager, "endpointslice"))
 		return leave_quietly();
-	size_t service = o2_app_find(app, "", "Service", o2_doc_str(doc, "/metadata/namespace", NULL), service_name);
+	size_t service = o2_app_find(app, "", "Service",
+				     o2_doc_str(doc, "/metadata/namespace", NULL), service_name);
 	if (service == O2_APP_NO_ITEM || app->items[service].selects)
 		return leave_quietly();
 	return carry();
@@ -246,7 +271,9 @@ struct o2_app_verdict o2_app_leave_api_service(const struct o2_app *app, const s
 {
 	if (label(doc, "kube-aggregator.kubernetes.io/automanaged"))
 		return leave_quietly();
-	return o2_strs_has(&app->namespaces, o2_doc_str(doc, "/spec/service/namespace", "")) ? carry() : leave_quietly();
+	return o2_strs_has(&app->namespaces, o2_doc_str(doc, "/spec/service/namespace", ""))
+		       ? carry()
+		       : leave_quietly();
 }
 
 /* ---- workloads -------------------------------------------------------------------------------------------------------- */
@@ -283,7 +310,8 @@ struct o2_app_verdict o2_app_leave_operator(const struct o2_app *app, const stru
 {
 	(void)app;
 	(void)doc;
-	return leave("belongs to the operator lifecycle manager of A", "install the operator on B first");
+	return leave("belongs to the operator lifecycle manager of A",
+		     "install the operator on B first");
 }
 
 struct o2_app_verdict o2_app_leave_snapshot(const struct o2_app *app, const struct o2_doc *doc)

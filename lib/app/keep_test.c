@@ -13,21 +13,38 @@ static const struct row rows[] = {
 	{ "ConfigMap", "{metadata: {name: c}}", true, NULL },
 	{ "ConfigMap", "{metadata: {name: kube-root-ca.crt}}", false, NULL },
 	{ "ConfigMap", "{metadata: {name: openshift-service-ca.crt}}", false, NULL },
-	{ "ConfigMap", "{metadata: {name: leader, annotations: {control-plane.alpha.kubernetes.io/leader: '{}'}}}", false, "lock" },
-	{ "ConfigMap", "{metadata: {name: c, deletionTimestamp: '2026-01-01T00:00:00Z'}}", false, "being deleted" },
-	{ "ConfigMap", "{metadata: {name: os2os-lock}}", false, "record of os2os" },
-	{ "Secret", "{metadata: {name: x, labels: {os2os.io/record: owner}}}", false, "record of os2os" },
-	{ "Secret", "{metadata: {name: web-token-x7f2q}, type: kubernetes.io/service-account-token}", false, NULL },
-	{ "Secret", "{metadata: {name: ci}, type: kubernetes.io/service-account-token}", true, "B makes another one" },
-	{ "Secret", "{metadata: {name: web-dockercfg-x7f2q}, type: kubernetes.io/dockercfg}", false, NULL },
-	{ "Secret", "{metadata: {name: registry}, type: kubernetes.io/dockerconfigjson}", true, NULL },
+	{ "ConfigMap",
+	  "{metadata: {name: leader, annotations: {control-plane.alpha.kubernetes.io/leader: "
+	  "'{}'}}}",
+	  false, "lock" },
+	{ "ConfigMap", "{metadata: {name: c, deletionTimestamp: '2026-01-01T00:00:00Z'}}", false,
+	  "being deleted" },
+	{ "ConfigMap", "{metadata: {name: os2os-lock}}", false, "called like a record" },
+	{ "Secret", "{metadata: {name: x, labels: {os2os.io/record: owner}}}", false, NULL },
+	{ "Secret",
+	  "{metadata: {name: web-token-x7f2q}, type: kubernetes.io/service-account-token}", false,
+	  NULL },
+	{ "Secret", "{metadata: {name: ci}, type: kubernetes.io/service-account-token}", true,
+	  "B makes another one" },
+	{ "Secret", "{metadata: {name: web-dockercfg-x7f2q}, type: kubernetes.io/dockercfg}", false,
+	  NULL },
+	{ "Secret", "{metadata: {name: registry}, type: kubernetes.io/dockerconfigjson}", true,
+	  NULL },
 	{ "Secret", "{metadata: {name: my-token-cache}, type: Opaque}", true, NULL },
-	{ "Secret", "{metadata: {name: s, annotations: {service.beta.openshift.io/originating-service-name: x}}}", false, "certificate" },
-	{ "Secret", "{metadata: {name: sh.helm.release.v1.shop.v1}, type: helm.sh/release.v1}", true, NULL },
+	{ "Secret",
+	  "{metadata: {name: s, annotations: {service.beta.openshift.io/originating-service-name: "
+	  "x}}}",
+	  false, "certificate" },
+	{ "Secret", "{metadata: {name: sh.helm.release.v1.shop.v1}, type: helm.sh/release.v1}",
+	  true, NULL },
 	{ "ServiceAccount", "{metadata: {name: default}}", false, NULL },
-	{ "ServiceAccount", "{metadata: {name: default}, imagePullSecrets: [{name: registry}]}", false, "pull secrets" },
-	{ "ServiceAccount", "{metadata: {name: default}, imagePullSecrets: [{name: default-dockercfg-abcde}]}", false, NULL },
-	{ "ServiceAccount", "{metadata: {name: default, annotations: {iam: role}}}", false, "annotations" },
+	{ "ServiceAccount", "{metadata: {name: default}, imagePullSecrets: [{name: registry}]}",
+	  false, "pull secrets" },
+	{ "ServiceAccount",
+	  "{metadata: {name: default}, imagePullSecrets: [{name: default-dockercfg-abcde}]}", false,
+	  NULL },
+	{ "ServiceAccount", "{metadata: {name: default, annotations: {iam: role}}}", false,
+	  "annotations" },
 	{ "ServiceAccount", "{metadata: {name: web}}", true, NULL },
 	{ "RoleBinding", "{metadata: {name: 'system:image-pullers'}}", false, NULL },
 	{ "Event", "{metadata: {name: e}}", false, NULL },
@@ -36,29 +53,57 @@ static const struct row rows[] = {
 	{ "Service", "{metadata: {name: kubernetes}}", true, NULL },
 	{ "Service", "{metadata: {name: kubernetes, namespace: default}}", false, NULL },
 	{ "Endpoints", "{metadata: {name: nobody}}", false, NULL },
-	{ "EndpointSlice", "{metadata: {name: s, labels: {kubernetes.io/service-name: s}}}", false, NULL },
-	{ "Job", "{metadata: {name: j}, status: {completionTime: '2026-01-01T00:00:00Z'}}", false, "complete" },
-	{ "Job", "{metadata: {name: j}, status: {conditions: [{type: Failed, status: 'True'}]}}", false, "failed" },
-	{ "Job", "{metadata: {name: j, annotations: {helm.sh/hook: pre-install}}, status: {active: 1}}", true, NULL },
+	{ "EndpointSlice", "{metadata: {name: s, labels: {kubernetes.io/service-name: s}}}", false,
+	  NULL },
+	{ "Job", "{metadata: {name: j}, status: {completionTime: '2026-01-01T00:00:00Z'}}", false,
+	  "complete" },
+	{ "Job", "{metadata: {name: j}, status: {conditions: [{type: Failed, status: 'True'}]}}",
+	  false, "failed" },
+	{ "Job",
+	  "{metadata: {name: j, annotations: {helm.sh/hook: pre-install}}, status: {active: 1}}",
+	  true, NULL },
 	{ "Pod", "{metadata: {name: p}, status: {phase: Succeeded}}", false, "has ended" },
 	{ "Pod", "{metadata: {name: p}, status: {phase: Running}}", true, "after the decision" },
-	{ "Pod", "{metadata: {name: p, annotations: {kubernetes.io/config.mirror: x}}}", false, "node" },
-	{ "Pod", "{metadata: {name: p, ownerReferences: [{controller: true, kind: ReplicaSet, name: gone, uid: g}]}}", false, NULL },
-	{ "ReplicaSet", "{metadata: {name: p, ownerReferences: [{controller: true, kind: Deployment, name: gone, uid: g}]}}", false, NULL },
-	{ "ConfigMap", "{metadata: {name: c, ownerReferences: [{kind: Cluster, name: main, uid: g}]}}", true, "carried without it" },
+	{ "Pod", "{metadata: {name: p, annotations: {kubernetes.io/config.mirror: x}}}", false,
+	  "node" },
+	{ "Pod",
+	  "{metadata: {name: p, ownerReferences: [{controller: true, kind: ReplicaSet, name: gone, "
+	  "uid: g}]}}",
+	  false, NULL },
+	{ "ReplicaSet",
+	  "{metadata: {name: p, ownerReferences: [{controller: true, kind: Deployment, name: gone, "
+	  "uid: g}]}}",
+	  false, NULL },
+	{ "ConfigMap",
+	  "{metadata: {name: c, ownerReferences: [{kind: Cluster, name: main, uid: g}]}}", true,
+	  "carried without it" },
 	{ "ConfigMap", "{metadata: {name: c, finalizers: [example.com/x]}}", true, "finalizer" },
 	{ "ConfigMap", "{metadata: {name: c, finalizers: [foregroundDeletion]}}", true, NULL },
-	{ "PersistentVolumeClaim", "{metadata: {name: d, ownerReferences: [{kind: StatefulSet, name: db, uid: g}]}}", true, NULL },
-	{ "PersistentVolumeClaim", "{metadata: {name: d, ownerReferences: [{kind: Pod, name: db, uid: g}]}}", false, NULL },
-	{ "PersistentVolumeClaim", "{metadata: {name: d}, spec: {selector: {matchLabels: {a: b}}}}", true, "/spec/selector is left off" },
 	{ "PersistentVolumeClaim",
-	  "{metadata: {name: d}, spec: {resources: {requests: {storage: 1Gi}}}, status: {capacity: {storage: 5Gi}}}", true, "has 5Gi" },
+	  "{metadata: {name: d, ownerReferences: [{kind: StatefulSet, name: db, uid: g}]}}", true,
+	  NULL },
+	{ "PersistentVolumeClaim",
+	  "{metadata: {name: d, ownerReferences: [{kind: Pod, name: db, uid: g}]}}", false, NULL },
+	{ "PersistentVolumeClaim", "{metadata: {name: d}, spec: {selector: {matchLabels: {a: b}}}}",
+	  true, "/spec/selector is left off" },
+	{ "PersistentVolumeClaim",
+	  "{metadata: {name: d}, spec: {resources: {requests: {storage: 1Gi}}}, status: {capacity: "
+	  "{storage: 5Gi}}}",
+	  true, "has 5Gi" },
 	{ "PersistentVolumeClaim", "{metadata: {name: d}, status: {phase: Lost}}", true, "lost" },
-	{ "CronJob", "{metadata: {name: c}, spec: {}, status: {active: [{name: x}]}}", true, "under way" },
-	{ "APIService", "{metadata: {name: v1.example.com}, spec: {service: {name: s, namespace: other}}}", false, NULL },
-	{ "ClusterRoleBinding", "{metadata: {name: b}, subjects: [{kind: ServiceAccount, name: s, namespace: other}]}", false, NULL },
-	{ "ClusterRoleBinding", "{metadata: {name: b}, roleRef: {kind: ClusterRole, name: view, apiGroup: rbac.authorization.k8s.io},"
-				" subjects: [{kind: Group, name: 'system:serviceaccounts:shop'}]}", true, "\"view\" that is not there" },
+	{ "CronJob", "{metadata: {name: c}, spec: {}, status: {active: [{name: x}]}}", true,
+	  "under way" },
+	{ "APIService",
+	  "{metadata: {name: v1.example.com}, spec: {service: {name: s, namespace: other}}}", false,
+	  NULL },
+	{ "ClusterRoleBinding",
+	  "{metadata: {name: b}, subjects: [{kind: ServiceAccount, name: s, namespace: other}]}",
+	  false, NULL },
+	{ "ClusterRoleBinding",
+	  "{metadata: {name: b}, roleRef: {kind: ClusterRole, name: view, apiGroup: "
+	  "rbac.authorization.k8s.io},"
+	  " subjects: [{kind: Group, name: 'system:serviceaccounts:shop'}]}",
+	  true, "\"view\" that is not there" },
 	{ "Widget", "{metadata: {name: w}}", true, NULL },
 };
 
@@ -74,7 +119,8 @@ static void check_row(const struct row *row)
 		fail_msg("%s %s: noted: %s", row->kind, row->source, o2_app_note(app, 0)->text);
 	if (row->note) {
 		if (o2_app_note_count(app) != 1 || !strstr(o2_app_note(app, 0)->text, row->note))
-			fail_msg("%s %s: %zu notes, not one with '%s'", row->kind, row->source, o2_app_note_count(app), row->note);
+			fail_msg("%s %s: %zu notes, not one with '%s'", row->kind, row->source,
+				 o2_app_note_count(app), row->note);
 		assert_int_equal(o2_app_note(app, 0)->left_out, !row->carried);
 		assert_false(o2_app_note(app, 0)->blocks);
 	}
@@ -97,10 +143,14 @@ static void test_endpoints_follow_their_service(void **state)
 	test_add(app, "Service", "{metadata: {name: inside}, spec: {selector: {a: b}}}");
 	test_add(app, "Endpoints", "{metadata: {name: outside}}");
 	test_add(app, "Endpoints", "{metadata: {name: inside}}");
-	test_add(app, "EndpointSlice", "{metadata: {name: by-hand, labels: {kubernetes.io/service-name: outside}}}");
-	test_add(app, "EndpointSlice", "{metadata: {name: mirrored, labels: {kubernetes.io/service-name: outside,"
-				       " endpointslice.kubernetes.io/managed-by: endpointslicemirroring-controller.k8s.io}}}");
-	test_add(app, "EndpointSlice", "{metadata: {name: inside-1, labels: {kubernetes.io/service-name: inside}}}");
+	test_add(app, "EndpointSlice",
+		 "{metadata: {name: by-hand, labels: {kubernetes.io/service-name: outside}}}");
+	test_add(app, "EndpointSlice",
+		 "{metadata: {name: mirrored, labels: {kubernetes.io/service-name: outside,"
+		 " endpointslice.kubernetes.io/managed-by: "
+		 "endpointslicemirroring-controller.k8s.io}}}");
+	test_add(app, "EndpointSlice",
+		 "{metadata: {name: inside-1, labels: {kubernetes.io/service-name: inside}}}");
 	o2_app_settle(app);
 	(void)test_need(app, "Endpoints shop/outside");
 	(void)test_need(app, "EndpointSlice shop/by-hand");
@@ -114,17 +164,29 @@ static void test_owned(void **state)
 
 	(void)state;
 	test_add(app, "Deployment", "{metadata: {name: web, uid: d}, spec: {replicas: 2}}");
-	test_add(app, "ReplicaSet", "{metadata: {name: web-1, uid: r, ownerReferences: [{controller: true, kind: Deployment, name: web, uid: d}]}}");
-	test_add(app, "Pod", "{metadata: {name: web-1-a, uid: p1, creationTimestamp: '2026-01-01T00:00:00Z', ownerReferences: [{controller: true,"
-			     " kind: ReplicaSet, name: web-1, uid: r}]}, status: {conditions: [{type: Ready, status: 'True',"
-			     " lastTransitionTime: '2026-01-01T00:00:07Z'}]}}");
-	test_add(app, "Pod", "{metadata: {name: web-1-b, uid: p2, creationTimestamp: '2026-01-01T00:00:00Z', ownerReferences: [{controller: true,"
-			     " kind: ReplicaSet, name: web-1, uid: r}]}, status: {conditions: [{type: Ready, status: 'True',"
-			     " lastTransitionTime: '2026-01-02T00:00:00Z'}]}}");
+	test_add(app, "ReplicaSet",
+		 "{metadata: {name: web-1, uid: r, ownerReferences: [{controller: true, kind: "
+		 "Deployment, name: web, uid: d}]}}");
+	test_add(app, "Pod",
+		 "{metadata: {name: web-1-a, uid: p1, creationTimestamp: '2026-01-01T00:00:00Z', "
+		 "ownerReferences: [{controller: true,"
+		 " kind: ReplicaSet, name: web-1, uid: r}]}, status: {conditions: [{type: Ready, "
+		 "status: 'True',"
+		 " lastTransitionTime: '2026-01-01T00:00:07Z'}]}}");
+	test_add(app, "Pod",
+		 "{metadata: {name: web-1-b, uid: p2, creationTimestamp: '2026-01-01T00:00:00Z', "
+		 "ownerReferences: [{controller: true,"
+		 " kind: ReplicaSet, name: web-1, uid: r}]}, status: {conditions: [{type: Ready, "
+		 "status: 'True',"
+		 " lastTransitionTime: '2026-01-02T00:00:00Z'}]}}");
 	test_add(app, "Widget", "{metadata: {name: w, uid: w}}");
-	test_add(app, "Secret", "{metadata: {name: made, ownerReferences: [{controller: true, kind: Widget, name: w, uid: w}]}}");
+	test_add(app, "Secret",
+		 "{metadata: {name: made, ownerReferences: [{controller: true, kind: Widget, name: "
+		 "w, uid: w}]}}");
 	test_add(app, "CronJob", "{metadata: {name: c, uid: c}, spec: {}}");
-	test_add(app, "Job", "{metadata: {name: c-1, ownerReferences: [{controller: true, kind: CronJob, name: c, uid: c}]}}");
+	test_add(app, "Job",
+		 "{metadata: {name: c-1, ownerReferences: [{controller: true, kind: CronJob, name: "
+		 "c, uid: c}]}}");
 	o2_app_settle(app);
 	assert_int_equal(o2_app_count(app), 3);
 	const struct o2_app_object *web = o2_app_object(app, test_need(app, "Deployment shop/web"));
@@ -147,9 +209,13 @@ static void test_excluded(void **state)
 	o2_strs_add(&selection.exclude_kinds, "Secret");
 	struct o2_app *app = o2_app_new(&selection, &err);
 	test_add(app, "Deployment", "{metadata: {name: web, uid: d}}");
-	test_add(app, "ReplicaSet", "{metadata: {name: web-1, ownerReferences: [{controller: true, kind: Deployment, name: web, uid: d}]}}");
+	test_add(app, "ReplicaSet",
+		 "{metadata: {name: web-1, ownerReferences: [{controller: true, kind: Deployment, "
+		 "name: web, uid: d}]}}");
 	test_add(app, "Secret", "{metadata: {name: s}}");
-	test_add(app, "StatefulSet", "{metadata: {name: db}, spec: {template: {spec: {volumes: [{secret: {secretName: s}}]}}}}");
+	test_add(app, "StatefulSet",
+		 "{metadata: {name: db}, spec: {template: {spec: {volumes: [{secret: {secretName: "
+		 "s}}]}}}}");
 	o2_app_settle(app);
 	assert_int_equal(o2_app_count(app), 1);
 	assert_true(test_noted(app, "StatefulSet shop/db", "left out as you asked"));
@@ -163,8 +229,10 @@ static void test_tracked(void **state)
 	struct o2_app *app = test_app("shop", NULL);
 
 	(void)state;
-	test_add(app, "ConfigMap", "{metadata: {name: a, labels: {argocd.argoproj.io/instance: x}}}");
-	test_add(app, "ConfigMap", "{metadata: {name: b, annotations: {argocd.argoproj.io/tracking-id: x}}}");
+	test_add(app, "ConfigMap",
+		 "{metadata: {name: a, labels: {argocd.argoproj.io/instance: x}}}");
+	test_add(app, "ConfigMap",
+		 "{metadata: {name: b, annotations: {argocd.argoproj.io/tracking-id: x}}}");
 	o2_app_settle(app);
 	assert_true(test_noted(app, "GitOps", "2 objects, ConfigMap shop/a for one"));
 	o2_app_free(app);
@@ -192,13 +260,22 @@ static void test_forget(void **state)
 static void test_odd_documents(void **state)
 {
 	static const char *const odd[] = {
-		"{}", "{metadata: []}", "{metadata: {name: 5, namespace: shop}}", "{metadata: {name: x, namespace: shop, labels: 3, annotations: [1]}}",
-		"{metadata: {name: x, namespace: shop, ownerReferences: {a: b}}}", "{metadata: {name: x, namespace: shop, ownerReferences: [1, {}]}}",
-		"{metadata: {name: x, namespace: shop, finalizers: {a: b}}}", "{metadata: {name: x, namespace: shop}, spec: []}",
-		"{metadata: {name: x, namespace: shop}, spec: {template: [], selector: 3, ports: {a: b}, volumes: x, replicas: many}}",
-		"{metadata: {name: x, namespace: shop}, spec: {template: {spec: {containers: [null, 3, {env: {a: b}, args: x}], volumes: [[]]}}}}",
-		"{metadata: {name: x, namespace: shop}, data: [a], status: 3, subjects: {a: b}, webhooks: 3, roleRef: x, secrets: [x, {name: 3}]}",
-		"{metadata: {name: x, namespace: shop}, spec: {replicas: -3, ports: [3, {nodePort: x}], clusterIP: 7, type: 3}}",
+		"{}",
+		"{metadata: []}",
+		"{metadata: {name: 5, namespace: shop}}",
+		"{metadata: {name: x, namespace: shop, labels: 3, annotations: [1]}}",
+		"{metadata: {name: x, namespace: shop, ownerReferences: {a: b}}}",
+		"{metadata: {name: x, namespace: shop, ownerReferences: [1, {}]}}",
+		"{metadata: {name: x, namespace: shop, finalizers: {a: b}}}",
+		"{metadata: {name: x, namespace: shop}, spec: []}",
+		"{metadata: {name: x, namespace: shop}, spec: {template: [], selector: 3, ports: "
+		"{a: b}, volumes: x, replicas: many}}",
+		"{metadata: {name: x, namespace: shop}, spec: {template: {spec: {containers: "
+		"[null, 3, {env: {a: b}, args: x}], volumes: [[]]}}}}",
+		"{metadata: {name: x, namespace: shop}, data: [a], status: 3, subjects: {a: b}, "
+		"webhooks: 3, roleRef: x, secrets: [x, {name: 3}]}",
+		"{metadata: {name: x, namespace: shop}, spec: {replicas: -3, ports: [3, {nodePort: "
+		"x}], clusterIP: 7, type: 3}}",
 	};
 
 	(void)state;

@@ -1,6 +1,8 @@
 #include "app/app_internal.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -30,8 +32,7 @@ struct o2_app *o2_app_new(const struct o2_app_selection *selection, struct o2_er
 
 void o2_app_item_release(struct o2_app_item *item)
 {
-	free(item->names);
-	free(item->text);
+	free(item->memory);
 	free(item->owner);
 	free(item->owner_label);
 	free(item->label);
@@ -140,15 +141,17 @@ static bool same(const char *a, const char *b)
 	return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-size_t o2_app_find(const struct o2_app *app, const char *group, const char *kind, const char *ns, const char *name)
+size_t o2_app_find(const struct o2_app *app, const char *group, const char *kind, const char *ns,
+		   const char *name)
 {
 	uint32_t hash = name_hash(group, kind, ns, name), cursor = 0;
 	size_t i;
 
 	while ((i = o2_app_index_next(&app->by_name, hash, &cursor)) != O2_APP_NO_ITEM) {
 		const struct o2_app_item *item = &app->items[i];
-		if (item->state != O2_APP_GONE && same(item->view.name, name) && same(item->view.ns, ns) &&
-		    same(item->view.kind->kind, kind) && same(item->view.kind->group, group))
+		if (item->state != O2_APP_GONE && same(item->view.name, name) &&
+		    same(item->view.ns, ns) && same(item->view.kind->kind, kind) &&
+		    same(item->view.kind->group, group))
 			return i;
 	}
 	return O2_APP_NO_ITEM;
@@ -187,21 +190,56 @@ static void read_owner(struct o2_app_item *item, const struct o2_doc *doc)
 	item->owner_is_pod = strcmp(kind, "Pod") == 0;
 }
 
-/* Name, uid and version in one piece of memory. */
-static void set_names(struct o2_app_item *item, const struct o2_doc *doc)
+static char *put_text(char *at, const char *text)
 {
-	const char *name = o2_doc_str(doc, "/metadata/name", "");
-	const char *uid = o2_doc_str(doc, "/metadata/uid", "");
-	const char *version = o2_doc_str(doc, "/metadata/resourceVersion", "");
-	size_t name_size = strlen(name) + 1, uid_size = strlen(uid) + 1, version_size = strlen(version) + 1;
+	size_t size = strlen(text) + 1;
 
-	item->names = o2_xmalloc(name_size + uid_size + version_size);
-	memcpy(item->names, name, name_size);
-	memcpy(item->names + name_size, uid, uid_size);
-	memcpy(item->names + name_size + uid_size, version, version_size);
-	item->view.name = item->names;
-	item->view.uid = item->names + name_size;
-	item->view.version = item->names + name_size + uid_size;
+	memcpy(at, text, size);
+	return at + size;
+}
+
+/* Name, uid, version and later the document in one piece of memory: there may be a hundred thousand of these. */
+static void set_names(struct o2_app_item *item, const char *name, const char *uid,
+		      const char *version, const char *text)
+{
+	char *memory = o2_xmalloc(strlen(name) + strlen(uid) + strlen(version) + strlen(text) + 4);
+
+	item->view.name = item->view.target_name = memory;
+	item->view.uid = put_text(memory, name);
+	item->view.version = put_text((char *)item->view.uid, uid);
+	char *rest = put_text((char *)item->view.version, version);
+	item->text = *text ? rest : NULL;
+	(void)put_text(rest, text);
+	free(item->memory);
+	item->memory = memory;
+}
+
+/* Share the members of one object with another, but those of a list that ends with NULL. */
+static void share_members(struct o2_doc *to, const struct o2_doc *from, const char *const *but)
+{
+	for (struct o2_doc_iter it = o2_doc_iter(from); o2_doc_next(&it);) {
+		size_t i = 0;
+		while (but[i] && strcmp(but[i], it.name) != 0)
+			i++;
+		if (!but[i])
+			o2_doc_set(to, it.name, o2_doc_ref(it.value));
+	}
+}
+
+/* Without what the item knows anyway. */
+static void keep_text(struct o2_app_item *item, const struct o2_doc *doc)
+{
+	static const char *const known[] = { "apiVersion", "kind", "metadata", NULL };
+	static const char *const known_metadata[] = { "name", "namespace", "uid", "resourceVersion",
+						      NULL };
+	O2_AUTO(o2_doc_freep) struct o2_doc *rest = o2_doc_object_new();
+	struct o2_doc *metadata = o2_doc_object_new();
+
+	o2_doc_set(rest, "metadata", metadata);
+	share_members(metadata, o2_doc_member(doc, "metadata"), known_metadata);
+	share_members(rest, doc, known);
+	O2_AUTO(o2_freep) char *text = o2_doc_dump(rest);
+	set_names(item, item->view.name, item->view.uid, item->view.version, text);
 }
 
 /* How long a pod took to become ready; -1 unknown. */
@@ -238,7 +276,8 @@ static enum o2_app_started when_started(const struct o2_app_rule *rule, const st
 	rule->disarm(inert);
 	if (o2_doc_equal(inert, doc))
 		return O2_APP_STARTED_NEVER;
-	const char *wish = o2_doc_member_str(o2_doc_at(doc, "/metadata/annotations"), O2_ANNOTATION_START, "");
+	const char *wish =
+		o2_doc_member_str(o2_doc_at(doc, "/metadata/annotations"), O2_ANNOTATION_START, "");
 	return strcmp(wish, "after-decision") == 0 ? O2_APP_STARTED_OPEN : rule->started;
 }
 
@@ -265,8 +304,7 @@ static void describe(struct o2_app *app, size_t i, struct o2_doc *doc)
 	/* Service ports need the managed fields to be told apart, nothing else does, and they are half of an object. */
 	if (!(item->rule->flags & O2_APP_ALLOTS))
 		o2_doc_remove(doc, "/metadata/managedFields");
-	item->text = o2_doc_dump(doc);
-	item->text_len = strlen(item->text);
+	keep_text(item, doc);
 	o2_app_strip(&cleaning, item->rule, doc);
 	item->view.started = when_started(item->rule, doc);
 	if (item->rule->pod)
@@ -281,25 +319,30 @@ static void leave_out(struct o2_app *app, size_t i, const struct o2_app_verdict 
 	item->state = O2_APP_LEFT;
 	item->quiet = !verdict->reason;
 	if (verdict->reason && item->matches)
-		o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_LEFT_OUT, verdict->remedy, "%s", verdict->reason);
+		o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_LEFT_OUT, verdict->remedy,
+				"%s", verdict->reason);
 }
 
-static size_t item_new(struct o2_app *app, const struct o2_kube_kind *kind, const struct o2_app_rule *rule, struct o2_doc *doc)
+static size_t item_new(struct o2_app *app, const struct o2_kube_kind *kind,
+		       const struct o2_app_rule *rule, struct o2_doc *doc)
 {
 	O2_GROW(app->items, app->item_count, app->item_cap);
 	struct o2_app_item *item = &app->items[app->item_count];
 	*item = (struct o2_app_item){ .rule = rule };
-	set_names(item, doc);
+	set_names(item, o2_doc_str(doc, "/metadata/name", ""), o2_doc_str(doc, "/metadata/uid", ""),
+		  o2_doc_str(doc, "/metadata/resourceVersion", ""), "");
 	item->view.kind = item->view.target_kind = kind;
-	item->view.ns = item->view.target_ns = o2_app_intern(app, o2_doc_str(doc, "/metadata/namespace", NULL));
-	item->view.target_name = item->view.name;
+	item->view.ns = item->view.target_ns =
+		o2_app_intern(app, o2_doc_str(doc, "/metadata/namespace", NULL));
 	item->view.created = rule->created;
 	item->view.has_row = o2_app_rule_is_row(rule);
 	item->view.start_ms = -1;
-	item->matches = !app->selector || o2_app_selector_matches(app->selector, o2_doc_at(doc, "/metadata/labels"));
+	item->matches = !app->selector ||
+			o2_app_selector_matches(app->selector, o2_doc_at(doc, "/metadata/labels"));
 	read_owner(item, doc);
-	o2_app_index_add(&app->by_name, name_hash(kind->group, kind->kind, item->view.ns, item->view.name), app->item_count);
-	o2_app_index_add(&app->by_uid, o2_app_hash(&item->view.uid, 1), app->item_count);
+	o2_app_index_add(&app->by_name,
+			 name_hash(kind->group, kind->kind, item->view.ns, item->view.name),
+			 app->item_count);
 	return app->item_count++;
 }
 
@@ -313,7 +356,8 @@ void o2_app_add_object(struct o2_app *app, const struct o2_kube_kind *kind, stru
 		return;
 	if (*o2_doc_str(doc, "/metadata/name", "") == '\0')
 		return;
-	if (kind->namespaced ? !ns || !o2_strs_has(&app->namespaces, ns) : !(rule->flags & O2_APP_REQUESTED))
+	if (kind->namespaced ? !ns || !o2_strs_has(&app->namespaces, ns)
+			     : !(rule->flags & O2_APP_REQUESTED))
 		return;
 	o2_doc_set_str(doc, "apiVersion", kind->api_version);
 	o2_doc_set_str(doc, "kind", kind->kind);
@@ -341,12 +385,30 @@ void o2_app_forget(struct o2_app *app, const struct o2_kube_kind *kind, const ch
 	}
 }
 
+static void set_known(struct o2_doc *object, const char *name, const char *text)
+{
+	if (text && *text)
+		o2_doc_set_str(object, name, text);
+}
+
 struct o2_doc *o2_app_item_parse(const struct o2_app_item *item)
 {
+	static const char *const placed[] = { "metadata", NULL }, *const none[] = { NULL };
 	struct o2_err err = { 0 };
-	struct o2_doc *doc = o2_doc_parse(item->text, item->text_len, &err);
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *rest = o2_doc_parse(item->text, strlen(item->text), &err);
+	struct o2_doc *doc = o2_doc_object_new(), *metadata = o2_doc_object_new();
 
-	assert(doc); /* it was written by o2_doc_dump() */
+	assert(rest); /* it was written by o2_doc_dump() */
+	set_known(doc, "apiVersion", item->view.kind->api_version);
+	set_known(doc, "kind", item->view.kind->kind);
+	o2_doc_set(doc, "metadata", metadata);
+	set_known(metadata, "name", item->view.name);
+	set_known(metadata, "namespace", item->view.ns);
+	set_known(metadata, "uid", item->view.uid);
+	set_known(metadata, "resourceVersion", item->view.version);
+	share_members(metadata, o2_doc_member(rest, "metadata"), none);
+	share_members(doc, rest, placed);
 	return doc;
 }
 
@@ -364,7 +426,8 @@ const struct o2_app_object *o2_app_object(const struct o2_app *app, size_t index
 
 static char *label_new(const struct o2_kube_kind *kind, const char *ns, const char *name)
 {
-	return ns ? o2_xasprintf("%s %s/%s", kind->kind, ns, name) : o2_xasprintf("%s %s", kind->kind, name);
+	return ns ? o2_xasprintf("%s %s/%s", kind->kind, ns, name)
+		  : o2_xasprintf("%s %s", kind->kind, name);
 }
 
 const char *o2_app_label(const struct o2_app *app, size_t index)
@@ -381,7 +444,8 @@ const char *o2_app_target_label(const struct o2_app *app, size_t index)
 	struct o2_app_item *item = &app->items[index];
 
 	if (!item->target_label)
-		item->target_label = label_new(item->view.kind, item->view.target_ns, item->view.target_name);
+		item->target_label =
+			label_new(item->view.kind, item->view.target_ns, item->view.target_name);
 	return item->target_label;
 }
 

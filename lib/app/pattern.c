@@ -1,5 +1,7 @@
 #include "app/app_internal.h"
 
+#include <string.h>
+
 /* Longer than any pointer into a valid object: names have at most 317 bytes, patterns about ten tokens. */
 #define POINTER_MAX_BYTES 4096
 
@@ -11,7 +13,8 @@ struct walk {
 	void *arg;
 };
 
-static void walk_value(struct walk *w, struct o2_doc *parent, struct o2_doc *value, const char *pattern);
+static void walk_value(struct walk *w, struct o2_doc *parent, struct o2_doc *value,
+		       const char *pattern);
 
 static void cut(struct o2_buf *pointer, size_t len)
 {
@@ -38,7 +41,8 @@ static void walk_each(struct walk *w, struct o2_doc *value, const char *rest)
 	}
 }
 
-static void walk_value(struct walk *w, struct o2_doc *parent, struct o2_doc *value, const char *pattern)
+static void walk_value(struct walk *w, struct o2_doc *parent, struct o2_doc *value,
+		       const char *pattern)
 {
 	if (!value || o2_buf_overflowed(&w->pointer))
 		return;
@@ -59,7 +63,8 @@ static void walk_value(struct walk *w, struct o2_doc *parent, struct o2_doc *val
 	cut(&w->pointer, mark);
 }
 
-void o2_app_walk(struct o2_doc *root, const char *base, const char *pattern, o2_app_visit_fn *visit, void *arg)
+void o2_app_walk(struct o2_doc *root, const char *base, const char *pattern, o2_app_visit_fn *visit,
+		 void *arg)
 {
 	struct walk w = { .root = root, .visit = visit, .arg = arg };
 

@@ -1,5 +1,7 @@
 #include "app/app_internal.h"
 
+#include <string.h>
+
 struct collect {
 	struct o2_app *app;
 	size_t item;
@@ -7,12 +9,18 @@ struct collect {
 };
 
 /* Named in a text, so nobody pulls it along and nobody wonders if it is missing. */
-static const struct o2_app_reference host_reference = { .kind = "Service", .group = "", .why = "host", .flags = O2_APP_QUIET };
+static const struct o2_app_reference host_reference = {
+	.kind = "Service", .group = "", .why = "host", .flags = O2_APP_QUIET
+};
 static const struct o2_app_reference definition_reference = {
-	.kind = "CustomResourceDefinition", .group = "apiextensions.k8s.io", .why = "definition", .flags = O2_APP_PULLS | O2_APP_QUIET,
+	.kind = "CustomResourceDefinition",
+	.group = "apiextensions.k8s.io",
+	.why = "definition",
+	.flags = O2_APP_PULLS | O2_APP_QUIET,
 };
 
-static struct o2_app_ref *ref_new(struct o2_app *app, size_t item, const struct o2_app_reference *reference)
+static struct o2_app_ref *ref_new(struct o2_app *app, size_t item,
+				  const struct o2_app_reference *reference)
 {
 	O2_GROW(app->refs, app->ref_count, app->ref_cap);
 	struct o2_app_ref *ref = &app->refs[app->ref_count++];
@@ -34,7 +42,8 @@ static void add_name(const struct collect *c, const char *name, bool optional)
 /* group: apiGroup, Gateway's group, or what is in front of '/' in apiVersion. */
 static char *group_of(const struct o2_doc *value, const char *fallback)
 {
-	const char *group = o2_doc_member_str(value, "apiGroup", o2_doc_member_str(value, "group", NULL));
+	const char *group =
+		o2_doc_member_str(value, "apiGroup", o2_doc_member_str(value, "group", NULL));
 	const char *api_version = o2_doc_member_str(value, "apiVersion", NULL);
 
 	if (group)
@@ -54,11 +63,14 @@ static void add_typed(const struct collect *c, const struct o2_doc *value)
 	if (!kind || !name || (reference->kind && strcmp(kind, reference->kind) != 0))
 		return;
 	struct o2_app_ref *ref = ref_new(c->app, c->item, reference);
-	bool cluster = strncmp(kind, "Cluster", strlen("Cluster")) == 0 && strcmp(reference->why, "roleRef") == 0;
+	bool cluster = strncmp(kind, "Cluster", strlen("Cluster")) == 0 &&
+		       strcmp(reference->why, "roleRef") == 0;
 	ref->group = group_of(value, reference->group);
 	ref->kind = o2_xstrdup(kind);
 	ref->name = o2_xstrdup(name);
-	ref->ns = cluster ? NULL : o2_xstrdup_null(o2_doc_member_str(value, "namespace", c->app->items[c->item].view.ns));
+	ref->ns = cluster ? NULL
+			  : o2_xstrdup_null(o2_doc_member_str(value, "namespace",
+							      c->app->items[c->item].view.ns));
 }
 
 static void add_namespaced(const struct collect *c, const struct o2_doc *value)
@@ -82,7 +94,8 @@ static void add_selector(const struct collect *c, const struct o2_doc *value)
 	ref->selector = o2_doc_copy(value);
 }
 
-static struct o2_doc *collect_value(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *collect_value(void *arg, const char *pointer, struct o2_doc *parent,
+				    struct o2_doc *value)
 {
 	const struct collect *c = arg;
 
@@ -105,7 +118,8 @@ static struct o2_doc *collect_value(void *arg, const char *pointer, struct o2_do
 	return NULL;
 }
 
-static void collect_all(struct o2_app *app, size_t item, const struct o2_app_reference *references, struct o2_doc *root, const char *base)
+static void collect_all(struct o2_app *app, size_t item, const struct o2_app_reference *references,
+			struct o2_doc *root, const char *base)
 {
 	for (; references && references->path; references++) {
 		struct collect c = { .app = app, .item = item, .reference = references };
@@ -142,12 +156,28 @@ void o2_app_refs_collect(struct o2_app *app, size_t item, struct o2_doc *doc)
 
 	collect_all(app, item, rule->references, doc, "");
 	if (rule->pod)
-		collect_all(app, item, o2_app_pod_rule.references, o2_doc_at(doc, rule->pod), rule->pod);
+		collect_all(app, item, o2_app_pod_rule.references, o2_doc_at(doc, rule->pod),
+			    rule->pod);
 	o2_app_texts_visit(rule, doc, collect_text, &hosts);
 	if (rule->flags & O2_APP_CUSTOM) {
 		struct o2_app_ref *ref = ref_new(app, item, &definition_reference);
 		const struct o2_kube_kind *kind = app->items[item].view.kind;
 		ref->name = o2_xasprintf("%s.%s", kind->resource, kind->group);
+	}
+}
+
+void o2_app_refs_collect_late(struct o2_app *app)
+{
+	size_t count = app->item_count;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct o2_app_item *item = &app->items[i];
+		if (item->state != O2_APP_CANDIDATE || !(item->rule->flags & O2_APP_ALLOTS) ||
+		    !strstr(item->text, "\"externalName\""))
+			continue;
+		struct collect hosts = { .app = app, .item = i, .reference = &host_reference };
+		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_app_item_parse(item);
+		o2_app_texts_visit(item->rule, doc, collect_text, &hosts);
 	}
 }
 
@@ -160,7 +190,8 @@ size_t o2_app_ref_target(const struct o2_app *app, const struct o2_app_ref *ref)
 {
 	const char *group = ref->group ? ref->group : ref->reference->group;
 
-	return ref->selector ? O2_APP_NO_ITEM : o2_app_find(app, group, o2_app_ref_kind(ref), ref->ns, ref->name);
+	return ref->selector ? O2_APP_NO_ITEM
+			     : o2_app_find(app, group, o2_app_ref_kind(ref), ref->ns, ref->name);
 }
 
 const struct o2_app_ref *o2_app_ref_missing(const struct o2_app *app, size_t *i)

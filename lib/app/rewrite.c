@@ -6,6 +6,8 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* ---- maps ------------------------------------------------------------------------------------------------------------- */
 
@@ -14,7 +16,8 @@ static bool is_dns_label(const char *text, size_t len)
 	if (len == 0 || len > 63 || text[0] == '-' || text[len - 1] == '-')
 		return false;
 	for (size_t i = 0; i < len; i++) {
-		if (!islower((unsigned char)text[i]) && !isdigit((unsigned char)text[i]) && text[i] != '-')
+		if (!islower((unsigned char)text[i]) && !isdigit((unsigned char)text[i]) &&
+		    text[i] != '-')
 			return false;
 	}
 	return true;
@@ -23,7 +26,8 @@ static bool is_dns_label(const char *text, size_t len)
 static size_t namespace_index(const struct o2_app *app, const char *ns, size_t len)
 {
 	for (size_t i = 0; i < app->namespaces.count; i++) {
-		if (strlen(app->namespaces.items[i]) == len && memcmp(app->namespaces.items[i], ns, len) == 0)
+		if (strlen(app->namespaces.items[i]) == len &&
+		    memcmp(app->namespaces.items[i], ns, len) == 0)
 			return i;
 	}
 	return O2_APP_NO_ITEM;
@@ -33,13 +37,16 @@ static int map_namespace(struct o2_app *app, char **targets, const char *pair, s
 {
 	const char *colon = strchr(pair, ':');
 
-	if (!colon || !is_dns_label(pair, (size_t)(colon - pair)) || !is_dns_label(colon + 1, strlen(colon + 1)))
+	if (!colon || !is_dns_label(pair, (size_t)(colon - pair)) ||
+	    !is_dns_label(colon + 1, strlen(colon + 1)))
 		return o2_fail(err, O2_EINVALID, "'%s' is no pair of namespaces FROM:TO", pair);
 	size_t i = namespace_index(app, pair, (size_t)(colon - pair));
 	if (i == O2_APP_NO_ITEM)
-		return o2_fail(err, O2_EINVALID, "namespace map '%s' names a namespace that is not selected", pair);
+		return o2_fail(err, O2_EINVALID,
+			       "namespace map '%s' names a namespace that is not selected", pair);
 	if (targets[i])
-		return o2_fail(err, O2_EINVALID, "namespace '%s' is mapped twice", app->namespaces.items[i]);
+		return o2_fail(err, O2_EINVALID, "namespace '%s' is mapped twice",
+			       app->namespaces.items[i]);
 	targets[i] = o2_xstrdup(colon + 1);
 	return 0;
 }
@@ -53,7 +60,8 @@ static int map_namespaces(struct o2_app *app, const struct o2_strs *map, struct 
 		rc = map_namespace(app, targets, map->items[i], err);
 	for (size_t i = 0; i < app->namespaces.count; i++) {
 		if (rc == 0)
-			o2_strs_add(&app->target_namespaces, targets[i] ? targets[i] : app->namespaces.items[i]);
+			o2_strs_add(&app->target_namespaces,
+				    targets[i] ? targets[i] : app->namespaces.items[i]);
 		free(targets[i]);
 	}
 	free(targets);
@@ -65,11 +73,14 @@ static int map_classes(struct o2_app *app, const struct o2_strs *map, struct o2_
 	for (size_t i = 0; i < map->count; i++) {
 		const char *colon = strchr(map->items[i], ':');
 		if (!colon || strchr(colon + 1, ':'))
-			return o2_fail(err, O2_EINVALID, "'%s' is no pair of storage classes FROM:TO", map->items[i]);
-		O2_AUTO(o2_freep) char *from = o2_xstrndup(map->items[i], (size_t)(colon - map->items[i]));
+			return o2_fail(err, O2_EINVALID,
+				       "'%s' is no pair of storage classes FROM:TO", map->items[i]);
+		O2_AUTO(o2_freep)
+		char *from = o2_xstrndup(map->items[i], (size_t)(colon - map->items[i]));
 		for (size_t k = 0; k < app->class_map.count; k += 2) {
 			if (strcmp(app->class_map.items[k], from) == 0)
-				return o2_fail(err, O2_EINVALID, "storage class '%s' is mapped twice", from);
+				return o2_fail(err, O2_EINVALID,
+					       "storage class '%s' is mapped twice", from);
 		}
 		o2_strs_add(&app->class_map, from);
 		o2_strs_add(&app->class_map, colon + 1);
@@ -120,7 +131,8 @@ static bool is_only_renamed(const char *group, const char *from, const char *to)
 	return false;
 }
 
-const struct o2_kube_kind *o2_app_version_choose(const struct o2_kube_kind *source, const struct o2_kube_kind *same,
+const struct o2_kube_kind *o2_app_version_choose(const struct o2_kube_kind *source,
+						 const struct o2_kube_kind *same,
 						 const struct o2_kube_kind *preferred)
 {
 	if (same)
@@ -135,7 +147,8 @@ static bool brings_definition(const struct o2_app *app, const struct o2_kube_kin
 {
 	O2_AUTO(o2_freep) char *name = o2_xasprintf("%s.%s", kind->resource, kind->group);
 
-	return o2_app_find(app, "apiextensions.k8s.io", "CustomResourceDefinition", NULL, name) != O2_APP_NO_ITEM;
+	return o2_app_find(app, "apiextensions.k8s.io", "CustomResourceDefinition", NULL, name) !=
+	       O2_APP_NO_ITEM;
 }
 
 static void choose_version(struct o2_app *app, size_t i, const struct o2_kube *target)
@@ -146,24 +159,31 @@ static void choose_version(struct o2_app *app, size_t i, const struct o2_kube *t
 	if (!target)
 		return;
 	const struct o2_kube_kind *preferred = o2_kube_kind_find(target, kind->group, kind->kind);
-	view->target_kind = o2_app_version_choose(kind, o2_kube_kind_exact(target, kind->api_version, kind->kind), preferred);
+	view->target_kind = o2_app_version_choose(
+		kind, o2_kube_kind_exact(target, kind->api_version, kind->kind), preferred);
 	if (view->target_kind)
 		return;
-	if (!preferred && (app->items[i].rule->flags & O2_APP_CUSTOM) && brings_definition(app, kind)) {
+	if (!preferred && (app->items[i].rule->flags & O2_APP_CUSTOM) &&
+	    brings_definition(app, kind)) {
 		view->target_kind = kind;
 		return;
 	}
-	O2_AUTO(o2_freep) char *served = preferred ? o2_xasprintf("serves it as %s", preferred->api_version) :
-						     o2_xstrdup("does not serve this kind");
-	O2_AUTO(o2_freep) char *remedy = o2_xasprintf("install what serves it on %s, or leave it out: --exclude-kind %s",
-						      o2_kube_name(target), kind->kind);
-	o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_BLOCKS, remedy, "is %s on the source; %s %s", kind->api_version,
-			o2_kube_name(target), served);
+	O2_AUTO(o2_freep)
+	char *served = preferred ? o2_xasprintf("serves it as %s", preferred->api_version)
+				 : o2_xstrdup("does not serve this kind");
+	O2_AUTO(o2_freep)
+	char *remedy =
+		o2_xasprintf("install what serves it on %s, or leave it out: --exclude-kind %s",
+			     o2_kube_name(target), kind->kind);
+	o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_BLOCKS, remedy,
+			"is %s on the source; %s %s", kind->api_version, o2_kube_name(target),
+			served);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------------ */
 
-static struct o2_doc *first_namespace(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *first_namespace(void *arg, const char *pointer, struct o2_doc *parent,
+				      struct o2_doc *value)
 {
 	const char **found = arg;
 
@@ -201,8 +221,8 @@ static bool moves_any(const struct o2_app *app)
 /* Objects that can't follow into another namespace. */
 static const char *stays(const struct o2_app *app, const struct o2_app_item *item)
 {
-	if (strcmp(item->view.kind->kind, "Secret") == 0 && strncmp(item->view.name, "sh.helm.release.v1.", 19) == 0 &&
-	    o2_app_is_moved(app, item))
+	if (strcmp(item->view.kind->kind, "Secret") == 0 &&
+	    strncmp(item->view.name, "sh.helm.release.v1.", 19) == 0 && o2_app_is_moved(app, item))
 		return "is Helm's record of a release in the old namespace";
 	if (strcmp(item->view.kind->kind, "APIService") == 0 && app->same_cluster && moves_any(app))
 		return "a cluster has one of it, and it leads to the old namespace";
@@ -232,14 +252,18 @@ static int check_unique(const struct o2_app *app, struct o2_err *err)
 
 	for (size_t i = 0; i < app->item_count && rc == 0; i++) {
 		const struct o2_app_object *view = &app->items[i].view;
-		const char *parts[] = { view->kind->group, view->kind->kind, view->target_ns, view->target_name };
+		const char *parts[] = { view->kind->group, view->kind->kind, view->target_ns,
+					view->target_name };
 		uint32_t hash = o2_app_hash(parts, O2_COUNT(parts)), cursor = 0;
 		size_t other;
-		while (rc == 0 && (other = o2_app_index_next(&index, hash, &cursor)) != O2_APP_NO_ITEM) {
-			if (strcmp(o2_app_target_label(app, other), o2_app_target_label(app, i)) == 0 &&
+		while (rc == 0 &&
+		       (other = o2_app_index_next(&index, hash, &cursor)) != O2_APP_NO_ITEM) {
+			if (strcmp(o2_app_target_label(app, other), o2_app_target_label(app, i)) ==
+				    0 &&
 			    strcmp(app->items[other].view.kind->group, view->kind->group) == 0)
-				rc = o2_fail(err, O2_EINVALID, "%s and %s would both become %s", o2_app_label(app, other),
-					     o2_app_label(app, i), o2_app_target_label(app, i));
+				rc = o2_fail(err, O2_EINVALID, "%s and %s would both become %s",
+					     o2_app_label(app, other), o2_app_label(app, i),
+					     o2_app_target_label(app, i));
 		}
 		o2_app_index_add(&index, hash, i);
 	}
@@ -249,7 +273,8 @@ static int check_unique(const struct o2_app *app, struct o2_err *err)
 
 /* ---- all of it -------------------------------------------------------------------------------------------------------- */
 
-int o2_app_rewrite(struct o2_app *app, const struct o2_app_rewriting *rewriting, const struct o2_kube *target, struct o2_err *err)
+int o2_app_rewrite(struct o2_app *app, const struct o2_app_rewriting *rewriting,
+		   const struct o2_kube *target, struct o2_err *err)
 {
 	assert(app->settled && !app->rewritten);
 	int rc = map_namespaces(app, &rewriting->namespace_map, err);
@@ -263,7 +288,8 @@ int o2_app_rewrite(struct o2_app *app, const struct o2_app_rewriting *rewriting,
 	for (size_t i = 0; i < app->item_count; i++) {
 		struct o2_app_item *item = &app->items[i];
 		if (item->view.ns)
-			item->view.target_ns = o2_app_intern(app, o2_app_target_ns(app, item->view.ns));
+			item->view.target_ns =
+				o2_app_intern(app, o2_app_target_ns(app, item->view.ns));
 		if (app->same_cluster && (item->rule->flags & O2_APP_BOUND))
 			name_beside(app, item);
 		choose_version(app, i, target);

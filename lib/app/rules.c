@@ -7,6 +7,8 @@
  */
 #include "app/app_internal.h"
 
+#include <string.h>
+
 #define EARLY O2_APP_CREATED_EARLY
 #define LATE O2_APP_CREATED_LATE
 #define NEVER O2_APP_STARTED_NEVER
@@ -30,23 +32,44 @@ enum { RANK_LATE_OBJECT, RANK_WAY_IN, RANK_SCALER, RANK_QUOTA, RANK_HOOK };
 
 /* ---- references ------------------------------------------------------------------------------------------------------- */
 
-#define CONTAINER_REFERENCES(list)                                                                                      \
-	{ "/spec/" list "/*/env/*/valueFrom/configMapKeyRef/name", NAME, "", "ConfigMap", "env", PULLS },                \
-	{ "/spec/" list "/*/env/*/valueFrom/secretKeyRef/name", NAME, "", "Secret", "env", PULLS },                      \
-	{ "/spec/" list "/*/envFrom/*/configMapRef/name", NAME, "", "ConfigMap", "env", PULLS },                         \
-	{ "/spec/" list "/*/envFrom/*/secretRef/name", NAME, "", "Secret", "env", PULLS }
+#define CONTAINER_REFERENCES(list) \
+	{ "/spec/" list "/*/env/*/valueFrom/configMapKeyRef/name", \
+	  NAME, \
+	  "", \
+	  "ConfigMap", \
+	  "env", \
+	  PULLS }, \
+		{ "/spec/" list "/*/env/*/valueFrom/secretKeyRef/name", \
+		  NAME, \
+		  "", \
+		  "Secret", \
+		  "env", \
+		  PULLS }, \
+		{ "/spec/" list "/*/envFrom/*/configMapRef/name", \
+		  NAME, \
+		  "", \
+		  "ConfigMap", \
+		  "env", \
+		  PULLS }, \
+	{ \
+		"/spec/" list "/*/envFrom/*/secretRef/name", NAME, "", "Secret", "env", PULLS \
+	}
 
 static const struct o2_app_reference pod_references[] = {
 	{ "/spec/volumes/*/configMap/name", NAME, "", "ConfigMap", "volume", PULLS },
 	{ "/spec/volumes/*/secret/secretName", NAME, "", "Secret", "volume", PULLS },
-	{ "/spec/volumes/*/projected/sources/*/configMap/name", NAME, "", "ConfigMap", "volume", PULLS },
+	{ "/spec/volumes/*/projected/sources/*/configMap/name", NAME, "", "ConfigMap", "volume",
+	  PULLS },
 	{ "/spec/volumes/*/projected/sources/*/secret/name", NAME, "", "Secret", "volume", PULLS },
-	{ "/spec/volumes/*/persistentVolumeClaim/claimName", NAME, "", "PersistentVolumeClaim", "volume", PULLS },
+	{ "/spec/volumes/*/persistentVolumeClaim/claimName", NAME, "", "PersistentVolumeClaim",
+	  "volume", PULLS },
 	{ "/spec/volumes/*/csi/nodePublishSecretRef/name", NAME, "", "Secret", "volume", PULLS },
 	{ "/spec/imagePullSecrets/*/name", NAME, "", "Secret", "imagePullSecret", PULLS },
 	{ "/spec/serviceAccountName", NAME, "", "ServiceAccount", "serviceAccount", PULLS },
-	{ "/spec/priorityClassName", NAME, "scheduling.k8s.io", "PriorityClass", "priorityClass", PULLS | QUIET },
-	{ "/spec/resourceClaims/*/resourceClaimTemplateName", NAME, "resource.k8s.io", "ResourceClaimTemplate", "resourceClaim", PULLS },
+	{ "/spec/priorityClassName", NAME, "scheduling.k8s.io", "PriorityClass", "priorityClass",
+	  PULLS | QUIET },
+	{ "/spec/resourceClaims/*/resourceClaimTemplateName", NAME, "resource.k8s.io",
+	  "ResourceClaimTemplate", "resourceClaim", PULLS },
 	CONTAINER_REFERENCES("containers"),
 	CONTAINER_REFERENCES("initContainers"),
 	{ .path = NULL },
@@ -68,7 +91,8 @@ static const struct o2_app_reference endpoints_references[] = {
 };
 
 static const struct o2_app_reference slice_references[] = {
-	{ "/metadata/labels/kubernetes.io~1service-name", NAME, "", "Service", "endpoints", FOLLOWS },
+	{ "/metadata/labels/kubernetes.io~1service-name", NAME, "", "Service", "endpoints",
+	  FOLLOWS },
 	{ .path = NULL },
 };
 
@@ -94,7 +118,8 @@ static const struct o2_app_reference account_references[] = {
 };
 
 static const struct o2_app_reference secret_references[] = {
-	{ "/metadata/annotations/kubernetes.io~1service-account.name", NAME, "", "ServiceAccount", "token", PULLS },
+	{ "/metadata/annotations/kubernetes.io~1service-account.name", NAME, "", "ServiceAccount",
+	  "token", PULLS },
 	{ .path = NULL },
 };
 
@@ -106,7 +131,8 @@ static const struct o2_app_reference binding_references[] = {
 
 static const struct o2_app_reference ingress_references[] = {
 	{ "/spec/defaultBackend/service/name", NAME, "", "Service", "backend", FOLLOWS },
-	{ "/spec/rules/*/http/paths/*/backend/service/name", NAME, "", "Service", "backend", FOLLOWS },
+	{ "/spec/rules/*/http/paths/*/backend/service/name", NAME, "", "Service", "backend",
+	  FOLLOWS },
 	{ "/spec/tls/*/secretName", NAME, "", "Secret", "tls", PULLS },
 	{ .path = NULL },
 };
@@ -140,123 +166,231 @@ static const struct o2_app_reference api_references[] = {
 };
 
 static const struct o2_app_reference definition_references[] = {
-	{ "/spec/conversion/webhook/clientConfig/service", NAMESPACED, "", "Service", "conversion", QUIET },
+	{ "/spec/conversion/webhook/clientConfig/service", NAMESPACED, "", "Service", "conversion",
+	  QUIET },
 	{ .path = NULL },
 };
 
 /* ---- values that name namespaces, hosts, classes ---------------------------------------------------------------------- */
 
-#define AFFINITY(kind)                                                                      \
+#define AFFINITY(kind) \
 	"/spec/affinity/" kind "/requiredDuringSchedulingIgnoredDuringExecution/*/namespaces/*", \
-	"/spec/affinity/" kind "/preferredDuringSchedulingIgnoredDuringExecution/*/podAffinityTerm/namespaces/*"
-#define AFFINITY_SELECTOR(kind)                                                                 \
-	"/spec/affinity/" kind "/requiredDuringSchedulingIgnoredDuringExecution/*/namespaceSelector", \
-	"/spec/affinity/" kind "/preferredDuringSchedulingIgnoredDuringExecution/*/podAffinityTerm/namespaceSelector"
+		"/spec/affinity/" kind \
+		"/preferredDuringSchedulingIgnoredDuringExecution/*/podAffinityTerm/namespaces/*"
+#define AFFINITY_SELECTOR(kind) \
+	"/spec/affinity/" kind \
+	"/requiredDuringSchedulingIgnoredDuringExecution/*/namespaceSelector", \
+		"/spec/affinity/" kind "/preferredDuringSchedulingIgnoredDuringExecution/*/" \
+		"podAffinityTerm/namespaceSelector"
 
-static const char *const pod_namespaces[] = { AFFINITY("podAffinity"), AFFINITY("podAntiAffinity"), NULL };
-static const char *const pod_namespace_selectors[] = { AFFINITY_SELECTOR("podAffinity"), AFFINITY_SELECTOR("podAntiAffinity"), NULL };
+static const char *const pod_namespaces[] = { AFFINITY("podAffinity"), AFFINITY("podAntiAffinity"),
+					      NULL };
+static const char *const pod_namespace_selectors[] = { AFFINITY_SELECTOR("podAffinity"),
+						       AFFINITY_SELECTOR("podAntiAffinity"), NULL };
 static const struct o2_app_text pod_texts[] = {
-	{ "/spec/containers/*/env/*/value", true },
-	{ "/spec/containers/*/args/*", true },
-	{ "/spec/containers/*/command/*", true },
-	{ "/spec/initContainers/*/env/*/value", true },
-	{ "/spec/initContainers/*/args/*", true },
-	{ "/spec/initContainers/*/command/*", true },
-	{ "/spec/dnsConfig/searches/*", false },
-	{ .path = NULL },
+	{ "/spec/containers/*/env/*/value", true }, { "/spec/containers/*/args/*", true },
+	{ "/spec/containers/*/command/*", true },   { "/spec/initContainers/*/env/*/value", true },
+	{ "/spec/initContainers/*/args/*", true },  { "/spec/initContainers/*/command/*", true },
+	{ "/spec/dnsConfig/searches/*", false },    { .path = NULL },
 };
-static const char *const pod_classes[] = { "/spec/volumes/*/ephemeral/volumeClaimTemplate/spec", NULL };
+static const char *const pod_classes[] = { "/spec/volumes/*/ephemeral/volumeClaimTemplate/spec",
+					   NULL };
 static const struct o2_app_text config_texts[] = { { "/data/*", true }, { .path = NULL } };
-static const struct o2_app_text external_name_texts[] = { { "/spec/externalName", true }, { .path = NULL } };
-static const struct o2_app_text annotation_texts[] = { { "/metadata/annotations/*", false }, { .path = NULL } };
-static const struct o2_app_text subject_texts[] = { { "/subjects/*/name", false }, { .path = NULL } };
+static const struct o2_app_text external_name_texts[] = { { "/spec/externalName", true },
+							  { .path = NULL } };
+static const struct o2_app_text annotation_texts[] = { { "/metadata/annotations/*", false },
+						       { .path = NULL } };
+static const struct o2_app_text subject_texts[] = { { "/subjects/*/name", false },
+						    { .path = NULL } };
 static const char *const subject_namespaces[] = { "/subjects/*/namespace", NULL };
-static const char *const policy_namespace_selectors[] = { "/spec/ingress/*/from/*/namespaceSelector", "/spec/egress/*/to/*/namespaceSelector", NULL };
-static const char *const webhook_namespaces[] = { "/webhooks/*/clientConfig/service/namespace", NULL };
+static const char *const policy_namespace_selectors[] = {
+	"/spec/ingress/*/from/*/namespaceSelector", "/spec/egress/*/to/*/namespaceSelector", NULL
+};
+static const char *const webhook_namespaces[] = { "/webhooks/*/clientConfig/service/namespace",
+						  NULL };
 static const char *const webhook_namespace_selectors[] = { "/webhooks/*/namespaceSelector", NULL };
 static const char *const api_namespaces[] = { "/spec/service/namespace", NULL };
-static const char *const definition_namespaces[] = { "/spec/conversion/webhook/clientConfig/service/namespace", NULL };
-static const char *const gateway_namespaces[] = { "/spec/parentRefs/*/namespace", "/spec/rules/*/backendRefs/*/namespace",
-						  "/spec/listeners/*/tls/certificateRefs/*/namespace", NULL };
+static const char *const definition_namespaces[] = {
+	"/spec/conversion/webhook/clientConfig/service/namespace", NULL
+};
+static const char *const gateway_namespaces[] = {
+	"/spec/parentRefs/*/namespace", "/spec/rules/*/backendRefs/*/namespace",
+	"/spec/listeners/*/tls/certificateRefs/*/namespace", NULL
+};
 static const char *const claim_classes[] = { "/spec", NULL };
 static const char *const template_classes[] = { "/spec/volumeClaimTemplates/*/spec", NULL };
 
 const struct o2_app_rule o2_app_pod_rule = {
-	.kind = "PodTemplate", .references = pod_references, .namespaces = pod_namespaces,
-	.namespace_selectors = pod_namespace_selectors, .texts = pod_texts, .classes = pod_classes,
+	.kind = "PodTemplate",
+	.references = pod_references,
+	.namespaces = pod_namespaces,
+	.namespace_selectors = pod_namespace_selectors,
+	.texts = pod_texts,
+	.classes = pod_classes,
 };
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------- */
 
-#define WORKLOAD(g, k, start, ...)                                                                               \
-	{ .group = g, .kind = k, .rank = RANK_WORKLOAD, .created = EARLY, .started = start, .pod = "/spec/template", __VA_ARGS__ }
+#define WORKLOAD(g, k, start, ...) \
+	{ \
+		.group = g, .kind = k, .rank = RANK_WORKLOAD, .created = EARLY, .started = start, \
+		.pod = "/spec/template", __VA_ARGS__ \
+	}
 #define SPEC_REPLICAS .replicas = "/spec/replicas", .default_replicas = 1
-#define CONFIG(k, ...)                                                                  \
-	{ .group = "", .kind = k, .rank = RANK_CONFIG, .created = EARLY, __VA_ARGS__ }
-#define ROUTE(g, k, ...)                                                                      \
-	{ .group = g, .kind = k, .rank = RANK_WAY_IN, .created = LATE, __VA_ARGS__ }
-#define GATEWAY_ROUTE(k)                                                                                                   \
-	ROUTE(GATEWAY, k, .flags = O2_APP_CUSTOM, .references = gateway_route_references, .namespaces = gateway_namespaces)
-#define UNSEEN(g, k) { .group = g, .kind = k, .flags = O2_APP_UNLISTED }
-#define LEFT(g, k, why) { .group = g, .kind = k, .leave = why }
-#define HOOK(k)                                                                                                          \
-	{ .group = "admissionregistration.k8s.io", .kind = k, .rank = RANK_HOOK, .created = LATE,                          \
-	  .flags = O2_APP_REQUESTED | O2_APP_BOUND, .references = webhook_references, .namespaces = webhook_namespaces,    \
-	  .namespace_selectors = webhook_namespace_selectors }
+#define CONFIG(k, ...) \
+	{ \
+		.group = "", .kind = k, .rank = RANK_CONFIG, .created = EARLY, __VA_ARGS__ \
+	}
+#define ROUTE(g, k, ...) \
+	{ \
+		.group = g, .kind = k, .rank = RANK_WAY_IN, .created = LATE, __VA_ARGS__ \
+	}
+#define GATEWAY_ROUTE(k) \
+	ROUTE(GATEWAY, k, .flags = O2_APP_CUSTOM, .references = gateway_route_references, \
+	      .namespaces = gateway_namespaces)
+#define UNSEEN(g, k) \
+	{ \
+		.group = g, .kind = k, .flags = O2_APP_UNLISTED \
+	}
+#define LEFT(g, k, why) \
+	{ \
+		.group = g, .kind = k, .leave = why \
+	}
+#define HOOK(k) \
+	{ \
+		.group = "admissionregistration.k8s.io", .kind = k, .rank = RANK_HOOK, \
+		.created = LATE, .flags = O2_APP_REQUESTED | O2_APP_BOUND, \
+		.references = webhook_references, .namespaces = webhook_namespaces, \
+		.namespace_selectors = webhook_namespace_selectors \
+	}
 
 static const struct o2_app_rule rules[] = {
 	WORKLOAD("apps", "Deployment", CLOSED, .disarm = o2_app_disarm_replicas, SPEC_REPLICAS),
-	WORKLOAD("apps", "StatefulSet", CLOSED, .disarm = o2_app_disarm_replicas, SPEC_REPLICAS, .clean = o2_app_clean_stateful_set,
-		 .references = stateful_set_references, .classes = template_classes),
-	WORKLOAD("apps", "DaemonSet", CLOSED, .disarm = o2_app_disarm_daemon_set, .replicas = "/status/desiredNumberScheduled"),
-	WORKLOAD("apps", "ReplicaSet", CLOSED, .disarm = o2_app_disarm_replicas, SPEC_REPLICAS, .flags = O2_APP_MADE),
-	WORKLOAD("", "ReplicationController", CLOSED, .disarm = o2_app_disarm_replicas, SPEC_REPLICAS, .flags = O2_APP_MADE),
-	WORKLOAD("apps.openshift.io", "DeploymentConfig", CLOSED, .disarm = o2_app_disarm_replicas, SPEC_REPLICAS),
-	WORKLOAD("batch", "Job", CLOSED, .disarm = o2_app_disarm_suspend, .leave = o2_app_leave_job, .clean = o2_app_clean_job,
-		 .flags = O2_APP_MADE, .replicas = "/spec/parallelism", .default_replicas = 1),
-	{ .group = "batch", .kind = "CronJob", .rank = RANK_WORKLOAD, .created = EARLY, .started = OPEN,
-	  .pod = "/spec/jobTemplate/spec/template", .disarm = o2_app_disarm_suspend, .clean = o2_app_clean_cron_job },
-	{ .group = "", .kind = "Pod", .rank = RANK_LATE_OBJECT, .created = LATE, .pod = "", .flags = O2_APP_MADE,
-	  .replicas = "/spec/replicas", .default_replicas = 1, .leave = o2_app_leave_pod, .clean = o2_app_clean_pod },
+	WORKLOAD("apps", "StatefulSet", CLOSED, .disarm = o2_app_disarm_replicas, SPEC_REPLICAS,
+		 .clean = o2_app_clean_stateful_set, .references = stateful_set_references,
+		 .classes = template_classes),
+	WORKLOAD("apps", "DaemonSet", CLOSED, .disarm = o2_app_disarm_daemon_set,
+		 .replicas = "/status/desiredNumberScheduled"),
+	WORKLOAD("apps", "ReplicaSet", CLOSED, .disarm = o2_app_disarm_replicas, SPEC_REPLICAS,
+		 .flags = O2_APP_MADE),
+	WORKLOAD("", "ReplicationController", CLOSED, .disarm = o2_app_disarm_replicas,
+		 SPEC_REPLICAS, .flags = O2_APP_MADE),
+	WORKLOAD("apps.openshift.io", "DeploymentConfig", CLOSED, .disarm = o2_app_disarm_replicas,
+		 SPEC_REPLICAS),
+	WORKLOAD("batch", "Job", CLOSED, .disarm = o2_app_disarm_suspend, .leave = o2_app_leave_job,
+		 .clean = o2_app_clean_job, .flags = O2_APP_MADE, .replicas = "/spec/parallelism",
+		 .default_replicas = 1),
+	{ .group = "batch",
+	  .kind = "CronJob",
+	  .rank = RANK_WORKLOAD,
+	  .created = EARLY,
+	  .started = OPEN,
+	  .pod = "/spec/jobTemplate/spec/template",
+	  .disarm = o2_app_disarm_suspend,
+	  .clean = o2_app_clean_cron_job },
+	{ .group = "",
+	  .kind = "Pod",
+	  .rank = RANK_LATE_OBJECT,
+	  .created = LATE,
+	  .pod = "",
+	  .flags = O2_APP_MADE,
+	  .replicas = "/spec/replicas",
+	  .default_replicas = 1,
+	  .leave = o2_app_leave_pod,
+	  .clean = o2_app_clean_pod },
 
 	CONFIG("ConfigMap", .leave = o2_app_leave_config_map, .texts = config_texts),
-	CONFIG("Secret", .leave = o2_app_leave_secret, .clean = o2_app_clean_secret, .references = secret_references,
-	       .texts = config_texts, .flags = O2_APP_ENCODED),
-	CONFIG("PersistentVolumeClaim", .clean = o2_app_clean_claim, .classes = claim_classes, .flags = O2_APP_KEEPS_OWNED),
+	CONFIG("Secret", .leave = o2_app_leave_secret, .clean = o2_app_clean_secret,
+	       .references = secret_references, .texts = config_texts, .flags = O2_APP_ENCODED),
+	CONFIG("PersistentVolumeClaim", .clean = o2_app_clean_claim, .classes = claim_classes,
+	       .flags = O2_APP_KEEPS_OWNED),
 	CONFIG("PodTemplate"),
-	CONFIG("Service", .started = OPEN, .leave = o2_app_leave_service, .clean = o2_app_clean_service,
-	       .flags = O2_APP_ALLOTS, .disarm = o2_app_disarm_service, .references = service_references, .texts = external_name_texts),
-	{ .group = "", .kind = "Endpoints", .rank = RANK_WORKLOAD, .leave = o2_app_leave_endpoints,
-	  .clean = o2_app_clean_endpoints, .references = endpoints_references },
-	{ .group = "discovery.k8s.io", .kind = "EndpointSlice", .rank = RANK_WORKLOAD, .flags = O2_APP_MADE,
-	  .leave = o2_app_leave_endpoint_slice, .clean = o2_app_clean_endpoints, .references = slice_references },
-	{ .group = "policy", .kind = "PodDisruptionBudget", .rank = RANK_CONFIG, .references = budget_references },
-	{ .group = "networking.k8s.io", .kind = "NetworkPolicy", .rank = RANK_CONFIG, .references = policy_references,
+	CONFIG("Service", .started = OPEN, .leave = o2_app_leave_service,
+	       .clean = o2_app_clean_service, .flags = O2_APP_ALLOTS,
+	       .disarm = o2_app_disarm_service, .references = service_references,
+	       .texts = external_name_texts),
+	{ .group = "",
+	  .kind = "Endpoints",
+	  .rank = RANK_WORKLOAD,
+	  .leave = o2_app_leave_endpoints,
+	  .clean = o2_app_clean_endpoints,
+	  .references = endpoints_references },
+	{ .group = "discovery.k8s.io",
+	  .kind = "EndpointSlice",
+	  .rank = RANK_WORKLOAD,
+	  .flags = O2_APP_MADE,
+	  .leave = o2_app_leave_endpoint_slice,
+	  .clean = o2_app_clean_endpoints,
+	  .references = slice_references },
+	{ .group = "policy",
+	  .kind = "PodDisruptionBudget",
+	  .rank = RANK_CONFIG,
+	  .references = budget_references },
+	{ .group = "networking.k8s.io",
+	  .kind = "NetworkPolicy",
+	  .rank = RANK_CONFIG,
+	  .references = policy_references,
 	  .namespace_selectors = policy_namespace_selectors },
 	{ .group = "resource.k8s.io", .kind = "ResourceClaimTemplate", .rank = RANK_CONFIG },
 
-	{ .group = "", .kind = "ServiceAccount", .rank = RANK_ACCOUNT, .leave = o2_app_leave_service_account,
-	  .clean = o2_app_clean_service_account, .references = account_references },
+	{ .group = "",
+	  .kind = "ServiceAccount",
+	  .rank = RANK_ACCOUNT,
+	  .leave = o2_app_leave_service_account,
+	  .clean = o2_app_clean_service_account,
+	  .references = account_references },
 	{ .group = "", .kind = "LimitRange", .rank = RANK_ACCOUNT },
 	{ .group = RBAC, .kind = "Role", .rank = RANK_CONFIG },
-	{ .group = RBAC, .kind = "RoleBinding", .rank = RANK_BINDING, .leave = o2_app_leave_role_binding,
-	  .references = binding_references, .namespaces = subject_namespaces, .texts = subject_texts },
-	{ .group = RBAC, .kind = "ClusterRole", .rank = RANK_CLUSTER, .flags = O2_APP_REQUESTED,
-	  .leave = o2_app_leave_cluster_role, .clean = o2_app_clean_cluster_role },
-	{ .group = RBAC, .kind = "ClusterRoleBinding", .rank = RANK_BINDING, .flags = O2_APP_REQUESTED | O2_APP_BOUND,
-	  .leave = o2_app_leave_cluster_role_binding, .clean = o2_app_clean_cluster_role_binding,
-	  .references = binding_references, .namespaces = subject_namespaces, .texts = subject_texts },
-	{ .group = "scheduling.k8s.io", .kind = "PriorityClass", .rank = RANK_CLUSTER, .flags = O2_APP_REQUESTED,
+	{ .group = RBAC,
+	  .kind = "RoleBinding",
+	  .rank = RANK_BINDING,
+	  .leave = o2_app_leave_role_binding,
+	  .references = binding_references,
+	  .namespaces = subject_namespaces,
+	  .texts = subject_texts },
+	{ .group = RBAC,
+	  .kind = "ClusterRole",
+	  .rank = RANK_CLUSTER,
+	  .flags = O2_APP_REQUESTED,
+	  .leave = o2_app_leave_cluster_role,
+	  .clean = o2_app_clean_cluster_role },
+	{ .group = RBAC,
+	  .kind = "ClusterRoleBinding",
+	  .rank = RANK_BINDING,
+	  .flags = O2_APP_REQUESTED | O2_APP_BOUND,
+	  .leave = o2_app_leave_cluster_role_binding,
+	  .clean = o2_app_clean_cluster_role_binding,
+	  .references = binding_references,
+	  .namespaces = subject_namespaces,
+	  .texts = subject_texts },
+	{ .group = "scheduling.k8s.io",
+	  .kind = "PriorityClass",
+	  .rank = RANK_CLUSTER,
+	  .flags = O2_APP_REQUESTED,
 	  .leave = o2_app_leave_priority_class },
-	{ .group = "apiextensions.k8s.io", .kind = "CustomResourceDefinition", .rank = RANK_CLUSTER, .flags = O2_APP_REQUESTED,
-	  .references = definition_references, .namespaces = definition_namespaces },
+	{ .group = "apiextensions.k8s.io",
+	  .kind = "CustomResourceDefinition",
+	  .rank = RANK_CLUSTER,
+	  .flags = O2_APP_REQUESTED,
+	  .references = definition_references,
+	  .namespaces = definition_namespaces },
 
-	{ .group = "", .kind = "ResourceQuota", .rank = RANK_QUOTA, .created = LATE, .leave = o2_app_leave_quota },
-	{ .group = "autoscaling", .kind = "HorizontalPodAutoscaler", .rank = RANK_SCALER, .created = LATE,
+	{ .group = "",
+	  .kind = "ResourceQuota",
+	  .rank = RANK_QUOTA,
+	  .created = LATE,
+	  .leave = o2_app_leave_quota },
+	{ .group = "autoscaling",
+	  .kind = "HorizontalPodAutoscaler",
+	  .rank = RANK_SCALER,
+	  .created = LATE,
 	  .references = scaler_references },
-	ROUTE("networking.k8s.io", "Ingress", .references = ingress_references, .texts = annotation_texts),
-	ROUTE("route.openshift.io", "Route", .references = route_references, .clean = o2_app_clean_route),
-	ROUTE(GATEWAY, "Gateway", .flags = O2_APP_CUSTOM, .references = gateway_references, .namespaces = gateway_namespaces),
+	ROUTE("networking.k8s.io", "Ingress", .references = ingress_references,
+	      .texts = annotation_texts),
+	ROUTE("route.openshift.io", "Route", .references = route_references,
+	      .clean = o2_app_clean_route),
+	ROUTE(GATEWAY, "Gateway", .flags = O2_APP_CUSTOM, .references = gateway_references,
+	      .namespaces = gateway_namespaces),
 	GATEWAY_ROUTE("HTTPRoute"),
 	GATEWAY_ROUTE("GRPCRoute"),
 	GATEWAY_ROUTE("TLSRoute"),
@@ -264,8 +398,14 @@ static const struct o2_app_rule rules[] = {
 	GATEWAY_ROUTE("UDPRoute"),
 	HOOK("ValidatingWebhookConfiguration"),
 	HOOK("MutatingWebhookConfiguration"),
-	{ .group = "apiregistration.k8s.io", .kind = "APIService", .rank = RANK_HOOK, .created = LATE,
-	  .flags = O2_APP_REQUESTED, .leave = o2_app_leave_api_service, .references = api_references, .namespaces = api_namespaces },
+	{ .group = "apiregistration.k8s.io",
+	  .kind = "APIService",
+	  .rank = RANK_HOOK,
+	  .created = LATE,
+	  .flags = O2_APP_REQUESTED,
+	  .leave = o2_app_leave_api_service,
+	  .references = api_references,
+	  .namespaces = api_namespaces },
 
 	UNSEEN("", "Event"),
 	UNSEEN("events.k8s.io", "Event"),
@@ -290,7 +430,12 @@ static const struct o2_app_rule rules[] = {
 
 /* Custom resources of which nothing is known. Whoever watches them on B acts at once, so they come after the decision. */
 static const struct o2_app_rule no_row = {
-	.group = "", .kind = "", .rank = RANK_LATE_OBJECT, .created = LATE, .started = NEVER, .flags = O2_APP_CUSTOM,
+	.group = "",
+	.kind = "",
+	.rank = RANK_LATE_OBJECT,
+	.created = LATE,
+	.started = NEVER,
+	.flags = O2_APP_CUSTOM,
 };
 
 /* ---- lookup ----------------------------------------------------------------------------------------------------------- */
@@ -344,8 +489,11 @@ struct o2_doc *o2_app_pod_template(struct o2_doc *object)
 {
 	const char *api_version = o2_doc_member_str(object, "apiVersion", "");
 	const char *slash = strchr(api_version, '/');
-	O2_AUTO(o2_freep) char *group = slash ? o2_xstrndup(api_version, (size_t)(slash - api_version)) : o2_xstrdup("");
-	const struct o2_app_rule *rule = o2_app_rule_find(group, o2_doc_member_str(object, "kind", ""));
+	O2_AUTO(o2_freep)
+	char *group =
+		slash ? o2_xstrndup(api_version, (size_t)(slash - api_version)) : o2_xstrdup("");
+	const struct o2_app_rule *rule =
+		o2_app_rule_find(group, o2_doc_member_str(object, "kind", ""));
 
 	return rule->pod ? o2_doc_at(object, rule->pod) : NULL;
 }

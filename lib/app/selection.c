@@ -3,6 +3,9 @@
  */
 #include "app/app_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /* ---- owners ----------------------------------------------------------------------------------------------------------- */
 
 static void follow_owner(struct o2_app *app, size_t i)
@@ -10,20 +13,25 @@ static void follow_owner(struct o2_app *app, size_t i)
 	struct o2_app_item *item = &app->items[i];
 	size_t at = o2_app_find_uid(app, item->owner);
 
-	if (item->rule->flags & O2_APP_KEEPS_OWNED ? !item->owner_is_pod : item->rule->flags & O2_APP_REQUESTED)
+	if (item->rule->flags & O2_APP_KEEPS_OWNED ? !item->owner_is_pod
+						   : item->rule->flags & O2_APP_REQUESTED)
 		return;
 	if (at == O2_APP_NO_ITEM && !item->owner_is_pod) {
-		o2_app_note_item(app, i, "", "belongs to %s, which can't be carried; it is carried without it", item->owner_label);
+		o2_app_note_item(app, i, "",
+				 "belongs to %s, which can't be carried; it is carried without it",
+				 item->owner_label);
 		return;
 	}
 	item->state = O2_APP_LEFT;
 	/* Everybody knows that a CronJob makes Jobs; what an operator makes is less obvious. */
 	item->quiet = at == O2_APP_NO_ITEM || app->items[at].view.has_row;
 	if (item->matches && !item->quiet)
-		o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_LEFT_OUT, "", "is made by %s", item->owner_label);
-	else if (item->matches && at != O2_APP_NO_ITEM && app->items[at].state == O2_APP_LEFT && !app->items[at].owner)
-		o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_LEFT_OUT, "", "belongs to %s, which is not carried",
-				item->owner_label);
+		o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_LEFT_OUT, "",
+				"is made by %s", item->owner_label);
+	else if (item->matches && at != O2_APP_NO_ITEM && app->items[at].state == O2_APP_LEFT &&
+		 !app->items[at].owner)
+		o2_app_note_add(app, o2_app_label(app, i), O2_APP_NOTE_LEFT_OUT, "",
+				"belongs to %s, which is not carried", item->owner_label);
 }
 
 /* The slowest pod tells how long a workload takes to start. */
@@ -42,6 +50,12 @@ static void tell_owners(struct o2_app *app, size_t pod)
 
 static void resolve_owners(struct o2_app *app)
 {
+	bool owned = false;
+
+	for (size_t i = 0; i < app->item_count && !owned; i++)
+		owned = app->items[i].owner;
+	for (size_t i = 0; i < app->item_count && owned; i++)
+		o2_app_index_add(&app->by_uid, o2_app_hash(&app->items[i].view.uid, 1), i);
 	for (size_t i = 0; i < app->item_count; i++) {
 		const struct o2_app_item *item = &app->items[i];
 		if (item->view.start_ms >= 0 && item->state != O2_APP_GONE && item->controlled)
@@ -49,6 +63,7 @@ static void resolve_owners(struct o2_app *app)
 		if (item->owner && item->state == O2_APP_CANDIDATE)
 			follow_owner(app, i);
 	}
+	o2_app_index_clear(&app->by_uid);
 }
 
 /* ---- closure ---------------------------------------------------------------------------------------------------------- */
@@ -60,7 +75,8 @@ struct adjacency {
 
 static struct adjacency adjacency_new(const struct o2_app *app, bool by_target)
 {
-	struct adjacency list = { o2_xcalloc(app->item_count + 1, sizeof(size_t)), o2_xcalloc(app->link_count + 1, sizeof(size_t)) };
+	struct adjacency list = { o2_xcalloc(app->item_count + 1, sizeof(size_t)),
+				  o2_xcalloc(app->link_count + 1, sizeof(size_t)) };
 
 	for (size_t i = 0; i < app->link_count; i++) {
 		size_t end = by_target ? app->links[i].to : app->links[i].from;
@@ -93,7 +109,8 @@ static void select_seeds(struct o2_app *app, size_t *queue, size_t *count)
 		struct o2_app_item *item = &app->items[i];
 		bool requested = item->rule->flags & O2_APP_REQUESTED;
 		/* A binding got in because it names the namespaces: perhaps an account that every namespace has. */
-		bool binds = requested && (item->rule->flags & O2_APP_BOUND) && item->rule->leave && !app->selector;
+		bool binds = requested && (item->rule->flags & O2_APP_BOUND) && item->rule->leave &&
+			     !app->selector;
 		if (item->state != O2_APP_CANDIDATE || (requested ? !binds : !item->matches))
 			continue;
 		item->selected = true;
@@ -133,10 +150,12 @@ static void note_cuts(struct o2_app *app)
 		if (app->items[from].selected == app->items[to].selected)
 			continue;
 		if (app->items[from].selected) {
-			o2_app_note_item(app, from, "widen the selection if it is needed on B", "refers to %s, which is not selected",
+			o2_app_note_item(app, from, "widen the selection if it is needed on B",
+					 "refers to %s, which is not selected",
 					 o2_app_label(app, to));
 		} else if (!told[to] && !(app->items[from].rule->flags & O2_APP_REQUESTED)) {
-			o2_app_note_item(app, to, "", "is used by %s too, which is not selected", o2_app_label(app, from));
+			o2_app_note_item(app, to, "", "is used by %s too, which is not selected",
+					 o2_app_label(app, from));
 			told[to] = true;
 		}
 	}
@@ -225,7 +244,6 @@ static void renumber_notes(struct o2_app *app, const size_t *numbers)
 static void rebuild_indexes(struct o2_app *app)
 {
 	o2_app_index_clear(&app->by_label);
-	o2_app_index_clear(&app->by_uid);
 	o2_app_index_clear(&app->by_name);
 	for (size_t i = 0; i < app->item_count; i++) {
 		const struct o2_app_object *view = &app->items[i].view;
@@ -272,14 +290,17 @@ static void note_tracked(struct o2_app *app)
 		count++;
 	}
 	if (count > 0)
-		o2_app_note_add(app, "GitOps", 0, "point the GitOps tool at B once it is done, and stop it from restoring A",
-				"a GitOps tool tracks %zu objects, %s for one; its marks are left off on B", count,
-				o2_app_label(app, first));
+		o2_app_note_add(
+			app, "GitOps", 0,
+			"point the GitOps tool at B once it is done, and stop it from restoring A",
+			"a GitOps tool tracks %zu objects, %s for one; its marks are left off on B",
+			count, o2_app_label(app, first));
 }
 
 void o2_app_settle(struct o2_app *app)
 {
 	resolve_owners(app);
+	o2_app_refs_collect_late(app);
 	o2_app_graph_link(app);
 	close_over_references(app);
 	note_cuts(app);

@@ -1,6 +1,7 @@
 #include "app/app_internal.h"
 
 #include <ctype.h>
+#include <string.h>
 
 /* ---- matching --------------------------------------------------------------------------------------------------------- */
 
@@ -28,7 +29,8 @@ static bool holds_any(const struct o2_doc *values, const char *value)
 static bool expression_holds(const struct o2_doc *expression, const struct o2_doc *labels)
 {
 	const char *op = o2_doc_member_str(expression, "operator", "");
-	const char *value = o2_doc_member_str(labels, o2_doc_member_str(expression, "key", ""), NULL);
+	const char *value =
+		o2_doc_member_str(labels, o2_doc_member_str(expression, "key", ""), NULL);
 	const struct o2_doc *values = o2_doc_member(expression, "values");
 
 	if (strcmp(op, "Exists") == 0)
@@ -99,8 +101,8 @@ static char *take_token(struct parser *p)
 
 static int malformed(struct parser *p, const char *what)
 {
-	return o2_fail(p->err, O2_EINVALID, "label selector '%s' is malformed at character %zu: %s", p->text,
-		       (size_t)(p->at - p->text) + 1, what);
+	return o2_fail(p->err, O2_EINVALID, "label selector '%s' is malformed at character %zu: %s",
+		       p->text, (size_t)(p->at - p->text) + 1, what);
 }
 
 static int take_list(struct parser *p, struct o2_doc *values)
@@ -119,8 +121,11 @@ static int take_operator(struct parser *p, struct o2_doc *expression)
 	static const struct {
 		const char *word, *op;
 		bool list;
-	} operators[] = { { "==", "In", false }, { "=", "In", false }, { "!=", "NotIn", false },
-			  { "in", "In", true }, { "notin", "NotIn", true } };
+	} operators[] = { { "==", "In", false },
+			  { "=", "In", false },
+			  { "!=", "NotIn", false },
+			  { "in", "In", true },
+			  { "notin", "NotIn", true } };
 
 	for (size_t i = 0; i < O2_COUNT(operators); i++) {
 		if (!take(p, operators[i].word))

@@ -37,7 +37,8 @@ static void test_notation(void **state)
 			fail_msg("'%s': %s", rows[i].selector, err.message);
 		struct o2_doc *labels = test_doc(rows[i].labels);
 		if (o2_app_selector_matches(selector, labels) != rows[i].matches)
-			fail_msg("'%s' on %s: not %d", rows[i].selector, rows[i].labels, rows[i].matches);
+			fail_msg("'%s' on %s: not %d", rows[i].selector, rows[i].labels,
+				 rows[i].matches);
 		o2_doc_free(selector);
 		o2_doc_free(labels);
 	}
@@ -45,7 +46,8 @@ static void test_notation(void **state)
 
 static void test_malformed(void **state)
 {
-	static const char *const rows[] = { "=b", "a in b", "a in (b", "a=b c=d", "a,,b", "a in (b) c", "a;b", "!" };
+	static const char *const rows[] = { "=b",   "a in b",     "a in (b", "a=b c=d",
+					    "a,,b", "a in (b) c", "a;b",     "!" };
 
 	(void)state;
 	for (size_t i = 0; i < O2_COUNT(rows); i++) {
@@ -65,7 +67,8 @@ static void test_objects(void **state)
 	} rows[] = {
 		{ "{}", "{a: b}", true },
 		{ "{matchLabels: {a: b}}", "{a: b, c: d}", true },
-		{ "{matchLabels: {a: b}, matchExpressions: [{key: c, operator: Exists}]}", "{a: b}", false },
+		{ "{matchLabels: {a: b}, matchExpressions: [{key: c, operator: Exists}]}", "{a: b}",
+		  false },
 		{ "{matchExpressions: [{key: c, operator: DoesNotExist}]}", "{a: b}", true },
 		{ "{matchExpressions: [{key: a, operator: Strange}]}", "{a: b}", false },
 		{ "{matchLabels: {a: 5}}", "{a: '5'}", false },
@@ -74,14 +77,17 @@ static void test_objects(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < O2_COUNT(rows); i++) {
-		struct o2_doc *selector = test_doc(rows[i].selector), *labels = test_doc(rows[i].labels);
+		struct o2_doc *selector = test_doc(rows[i].selector),
+			      *labels = test_doc(rows[i].labels);
 		if (o2_app_selector_matches(selector, labels) != rows[i].matches)
-			fail_msg("%s on %s: not %d", rows[i].selector, rows[i].labels, rows[i].matches);
+			fail_msg("%s on %s: not %d", rows[i].selector, rows[i].labels,
+				 rows[i].matches);
 		o2_doc_free(selector);
 		o2_doc_free(labels);
 	}
 	struct o2_doc *empty = test_doc("{}");
-	assert_false(o2_app_selector_map_matches(empty, empty)); /* a Service with an empty selector selects nothing */
+	assert_false(o2_app_selector_map_matches(
+		empty, empty)); /* a Service with an empty selector selects nothing */
 	assert_false(o2_app_selector_matches(NULL, empty));
 	o2_doc_free(empty);
 }

@@ -6,6 +6,8 @@
  */
 #include "app/app_internal.h"
 
+#include <string.h>
+
 /* What tells about the user's choice; both may be NULL. */
 struct told {
 	struct o2_doc *applied;
@@ -22,7 +24,8 @@ static bool applied_port(const struct o2_doc *applied, const struct o2_doc *port
 		if (o2_doc_int(other, "/nodePort", 0) == 0)
 			continue;
 		const char *other_name = o2_doc_member_str(other, "name", "");
-		if (*name ? strcmp(name, other_name) == 0 : o2_doc_int(other, "/port", 0) == o2_doc_int(port, "/port", -1))
+		if (*name ? strcmp(name, other_name) == 0
+			  : o2_doc_int(other, "/port", 0) == o2_doc_int(port, "/port", -1))
 			return true;
 	}
 	return false;
@@ -33,7 +36,8 @@ static bool is_managed(const struct o2_doc *managed, const char *pointer)
 {
 	for (size_t i = 0; i < o2_doc_count(managed); i++) {
 		const struct o2_doc *entry = o2_doc_item(managed, i);
-		if (*o2_doc_str(entry, "/subresource", "") == '\0' && o2_doc_at(o2_doc_member(entry, "fieldsV1"), pointer))
+		if (*o2_doc_str(entry, "/subresource", "") == '\0' &&
+		    o2_doc_at(o2_doc_member(entry, "fieldsV1"), pointer))
 			return true;
 	}
 	return false;
@@ -42,8 +46,10 @@ static bool is_managed(const struct o2_doc *managed, const char *pointer)
 static bool managed_port(const struct o2_doc *managed, const struct o2_doc *port)
 {
 	struct o2_buf pointer;
-	O2_AUTO(o2_freep) char *key = o2_xasprintf("k:{\"port\":%lld,\"protocol\":\"%s\"}", (long long)o2_doc_int(port, "/port", 0),
-						   o2_doc_member_str(port, "protocol", "TCP"));
+	O2_AUTO(o2_freep)
+	char *key = o2_xasprintf("k:{\"port\":%lld,\"protocol\":\"%s\"}",
+				 (long long)o2_doc_int(port, "/port", 0),
+				 o2_doc_member_str(port, "protocol", "TCP"));
 
 	o2_buf_init(&pointer, 512);
 	o2_buf_adds(&pointer, "/f:spec/f:ports");
@@ -56,14 +62,17 @@ static bool managed_port(const struct o2_doc *managed, const struct o2_doc *port
 
 static bool chose_port(const struct told *told, const struct o2_doc *port)
 {
-	return told->applied ? applied_port(told->applied, port) : managed_port(told->managed, port);
+	return told->applied ? applied_port(told->applied, port)
+			     : managed_port(told->managed, port);
 }
 
 static bool chose(const struct told *told, const char *member)
 {
-	O2_AUTO(o2_freep) char *pointer = o2_xasprintf(told->applied ? "/spec/%s" : "/f:spec/f:%s", member);
+	O2_AUTO(o2_freep)
+	char *pointer = o2_xasprintf(told->applied ? "/spec/%s" : "/f:spec/f:%s", member);
 
-	return told->applied ? o2_doc_at(told->applied, pointer) != NULL : is_managed(told->managed, pointer);
+	return told->applied ? o2_doc_at(told->applied, pointer) != NULL
+			     : is_managed(told->managed, pointer);
 }
 
 static void clean_ports(const struct told *told, struct o2_doc *spec)
@@ -84,7 +93,8 @@ static void clean_families(const struct told *told, struct o2_doc *spec)
 {
 	if (!chose(told, "ipFamilies"))
 		o2_doc_unset(spec, "ipFamilies");
-	if (strcmp(o2_doc_member_str(spec, "ipFamilyPolicy", ""), "SingleStack") == 0 && !chose(told, "ipFamilyPolicy"))
+	if (strcmp(o2_doc_member_str(spec, "ipFamilyPolicy", ""), "SingleStack") == 0 &&
+	    !chose(told, "ipFamilyPolicy"))
 		o2_doc_unset(spec, "ipFamilyPolicy");
 }
 
@@ -92,8 +102,9 @@ void o2_app_clean_service(const struct o2_app_cleaning *cleaning, struct o2_doc 
 {
 	struct o2_doc *spec = o2_doc_member(doc, "spec");
 	struct told told = { .managed = o2_doc_at(doc, "/metadata/managedFields") };
-	const char *applied = o2_doc_member_str(o2_doc_at(doc, "/metadata/annotations"),
-						"kubectl.kubernetes.io/last-applied-configuration", NULL);
+	const char *applied =
+		o2_doc_member_str(o2_doc_at(doc, "/metadata/annotations"),
+				  "kubectl.kubernetes.io/last-applied-configuration", NULL);
 	const char *type = o2_doc_member_str(spec, "type", "ClusterIP");
 
 	if (strcmp(type, "ExternalName") == 0)
@@ -113,7 +124,8 @@ void o2_app_clean_service(const struct o2_app_cleaning *cleaning, struct o2_doc 
 			o2_doc_unset(spec, "externalIPs");
 		const char *address = o2_doc_member_str(spec, "loadBalancerIP", NULL);
 		if (address)
-			o2_app_note_item(cleaning->app, cleaning->item, "", "asks for the address %s; B must be able to give it",
+			o2_app_note_item(cleaning->app, cleaning->item, "",
+					 "asks for the address %s; B must be able to give it",
 					 address);
 	}
 	o2_doc_free(told.applied);

@@ -4,6 +4,8 @@
  */
 #include "app/app_internal.h"
 
+#include <string.h>
+
 /* ---- every kind ------------------------------------------------------------------------------------------------------- */
 
 static bool starts_with(const char *text, const char *prefix)
@@ -20,7 +22,8 @@ static bool starts_with_any(const char *text, const char *const *prefixes, size_
 	return false;
 }
 
-static void drop_prefixed(struct o2_doc *doc, const char *map_pointer, const char *const *prefixes, size_t count)
+static void drop_prefixed(struct o2_doc *doc, const char *map_pointer, const char *const *prefixes,
+			  size_t count)
 {
 	struct o2_doc *map = o2_doc_at(doc, map_pointer);
 
@@ -35,9 +38,13 @@ static void drop_prefixed(struct o2_doc *doc, const char *map_pointer, const cha
 /* Finalizers that the platform adds again by itself. */
 static bool is_automatic(const char *finalizer)
 {
-	static const char *const automatic[] = { "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection",
-						 "service.kubernetes.io/load-balancer-cleanup", "foregroundDeletion", "orphan",
-						 "batch.kubernetes.io/job-tracking", "customresourcecleanup.apiextensions.k8s.io" };
+	static const char *const automatic[] = { "kubernetes.io/pvc-protection",
+						 "kubernetes.io/pv-protection",
+						 "service.kubernetes.io/load-balancer-cleanup",
+						 "foregroundDeletion",
+						 "orphan",
+						 "batch.kubernetes.io/job-tracking",
+						 "customresourcecleanup.apiextensions.k8s.io" };
 
 	return starts_with_any(finalizer, automatic, O2_COUNT(automatic));
 }
@@ -50,17 +57,23 @@ static void strip_finalizers(const struct o2_app_cleaning *cleaning, struct o2_d
 	for (size_t i = 0; i < o2_doc_count(finalizers); i++) {
 		const char *name = o2_doc_text(o2_doc_item(finalizers, i));
 		if (name && !is_automatic(name))
-			o2_app_note_item(cleaning->app, cleaning->item, "", "finalizer \"%s\" is left to its controller on B", name);
+			o2_app_note_item(cleaning->app, cleaning->item, "",
+					 "finalizer \"%s\" is left to its controller on B", name);
 	}
 	o2_doc_remove(doc, "/metadata/finalizers");
 }
 
 static void strip_tracking(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
-	static const char *const marks[] = { "argocd.argoproj.io/instance", "argocd.argoproj.io/tracking-id",
-					     "argocd.argoproj.io/installation-id", "kustomize.toolkit.fluxcd.io/name",
-					     "kustomize.toolkit.fluxcd.io/checksum", "helm.toolkit.fluxcd.io/name", "fluxcd.io/sync" };
-	const struct o2_doc *maps[] = { o2_doc_at(doc, "/metadata/labels"), o2_doc_at(doc, "/metadata/annotations") };
+	static const char *const marks[] = { "argocd.argoproj.io/instance",
+					     "argocd.argoproj.io/tracking-id",
+					     "argocd.argoproj.io/installation-id",
+					     "kustomize.toolkit.fluxcd.io/name",
+					     "kustomize.toolkit.fluxcd.io/checksum",
+					     "helm.toolkit.fluxcd.io/name",
+					     "fluxcd.io/sync" };
+	const struct o2_doc *maps[] = { o2_doc_at(doc, "/metadata/labels"),
+					o2_doc_at(doc, "/metadata/annotations") };
 
 	for (size_t m = 0; m < O2_COUNT(maps) && cleaning->app; m++) {
 		for (struct o2_doc_iter it = o2_doc_iter(maps[m]); o2_doc_next(&it);) {
@@ -72,31 +85,59 @@ static void strip_tracking(const struct o2_app_cleaning *cleaning, struct o2_doc
 	drop_prefixed(doc, "/metadata/annotations", marks, O2_COUNT(marks));
 }
 
+/* What os2os wrote into the object itself; what a user wishes of os2os stays. */
+static void strip_own(struct o2_doc *doc, const char *pointer)
+{
+	struct o2_doc *map = o2_doc_at(doc, pointer);
+
+	for (struct o2_doc_iter it = o2_doc_iter(map); o2_doc_next(&it);) {
+		if (starts_with(it.name, O2_ANNOTATION_PREFIX) &&
+		    strcmp(it.name, O2_ANNOTATION_START) != 0)
+			o2_doc_unset(map, it.name);
+	}
+	if (map && o2_doc_count(map) == 0)
+		o2_doc_prune(doc, pointer);
+}
+
 static void strip_metadata(struct o2_doc *doc)
 {
 	static const char *const members[] = {
-		"/metadata/uid",		   "/metadata/resourceVersion",
-		"/metadata/generation",		   "/metadata/creationTimestamp",
-		"/metadata/deletionTimestamp",	   "/metadata/deletionGracePeriodSeconds",
-		"/metadata/managedFields",	   "/metadata/selfLink",
-		"/metadata/clusterName",	   "/metadata/ownerReferences",
+		"/metadata/uid",
+		"/metadata/resourceVersion",
+		"/metadata/generation",
+		"/metadata/creationTimestamp",
+		"/metadata/deletionTimestamp",
+		"/metadata/deletionGracePeriodSeconds",
+		"/metadata/managedFields",
+		"/metadata/selfLink",
+		"/metadata/clusterName",
+		"/metadata/ownerReferences",
 		"/status",
 	};
 	static const char *const annotations[] = {
-		"kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/",
-		"deprecated.daemonset.template.generation",	    "deprecated.deployment.rollback.to",
-		"autoscaling.alpha.kubernetes.io/",		    "batch.kubernetes.io/job-tracking",
-		"batch.kubernetes.io/cronjob-scheduled-timestamp",  "endpoints.kubernetes.io/last-change-trigger-time",
-		"cni.projectcalico.org/",			    "k8s.v1.cni.cncf.io/network-status",
-		"k8s.ovn.org/",					    "openshift.io/internal-registry-pull-secret-ref",
+		"kubectl.kubernetes.io/last-applied-configuration",
+		"deployment.kubernetes.io/",
+		"deprecated.daemonset.template.generation",
+		"deprecated.deployment.rollback.to",
+		"autoscaling.alpha.kubernetes.io/",
+		"batch.kubernetes.io/job-tracking",
+		"batch.kubernetes.io/cronjob-scheduled-timestamp",
+		"endpoints.kubernetes.io/last-change-trigger-time",
+		"cni.projectcalico.org/",
+		"k8s.v1.cni.cncf.io/network-status",
+		"k8s.ovn.org/",
+		"openshift.io/internal-registry-pull-secret-ref",
 	};
 
 	for (size_t i = 0; i < O2_COUNT(members); i++)
 		o2_doc_remove(doc, members[i]);
 	drop_prefixed(doc, "/metadata/annotations", annotations, O2_COUNT(annotations));
+	strip_own(doc, "/metadata/annotations");
+	strip_own(doc, "/metadata/labels");
 }
 
-static struct o2_doc *drop_time(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *drop_time(void *arg, const char *pointer, struct o2_doc *parent,
+				struct o2_doc *value)
 {
 	(void)arg;
 	(void)pointer;
@@ -106,7 +147,8 @@ static struct o2_doc *drop_time(void *arg, const char *pointer, struct o2_doc *p
 	return NULL;
 }
 
-void o2_app_strip(const struct o2_app_cleaning *cleaning, const struct o2_app_rule *rule, struct o2_doc *doc)
+void o2_app_strip(const struct o2_app_cleaning *cleaning, const struct o2_app_rule *rule,
+		  struct o2_doc *doc)
 {
 	/* The row's own function first: it looks into what is dropped here. */
 	if (rule->clean)
@@ -132,9 +174,10 @@ static void drop_labels(struct o2_doc *labels, const char *const *names, size_t 
 /* The selector that the server makes from the Job's uid; one that a user wrote stays. */
 void o2_app_clean_job(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
-	static const char *const made[] = { "controller-uid", "batch.kubernetes.io/controller-uid", "job-name",
-					    "batch.kubernetes.io/job-name" };
-	static const char *const places[] = { "/metadata/labels", "/spec/template/metadata/labels" };
+	static const char *const made[] = { "controller-uid", "batch.kubernetes.io/controller-uid",
+					    "job-name", "batch.kubernetes.io/job-name" };
+	static const char *const places[] = { "/metadata/labels",
+					      "/spec/template/metadata/labels" };
 
 	(void)cleaning;
 	if (o2_doc_bool(doc, "/spec/manualSelector", false))
@@ -150,15 +193,13 @@ void o2_app_clean_job(const struct o2_app_cleaning *cleaning, struct o2_doc *doc
 
 void o2_app_clean_cron_job(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
-	const char *last = o2_doc_str(doc, "/status/lastScheduleTime", NULL);
-
 	if (o2_doc_count(o2_doc_at(doc, "/status/active")) > 0)
-		o2_app_note_item(cleaning->app, cleaning->item, "", "a run is under way; it is not carried");
-	else if (last && !o2_doc_bool(doc, "/spec/suspend", false))
-		o2_app_note_item(cleaning->app, cleaning->item, "", "ran last at %s", last);
+		o2_app_note_item(cleaning->app, cleaning->item, "",
+				 "a run is under way; it is not carried");
 }
 
-static struct o2_doc *clean_template(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *clean_template(void *arg, const char *pointer, struct o2_doc *parent,
+				     struct o2_doc *value)
 {
 	(void)arg;
 	(void)pointer;
@@ -194,7 +235,8 @@ static bool is_pull_secret(const char *name)
 	return o2_app_is_made_name(name, "-dockercfg-");
 }
 
-static struct o2_doc *drop_token_mounts(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *drop_token_mounts(void *arg, const char *pointer, struct o2_doc *parent,
+					struct o2_doc *value)
 {
 	(void)arg;
 	(void)pointer;
@@ -210,7 +252,8 @@ static struct o2_doc *drop_token_mounts(void *arg, const char *pointer, struct o
 /* What admission and the scheduler wrote into a pod; left in, B's admission refuses it or its node does not exist. */
 void o2_app_clean_pod(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
-	static const char *const written[] = { "/spec/nodeName", "/spec/priority", "/spec/preemptionPolicy", "/spec/overhead",
+	static const char *const written[] = { "/spec/nodeName", "/spec/priority",
+					       "/spec/preemptionPolicy", "/spec/overhead",
 					       "/spec/ephemeralContainers" };
 	static const char *const lists[] = { "/spec/volumes", "/spec/imagePullSecrets" };
 
@@ -226,7 +269,8 @@ void o2_app_clean_pod(const struct o2_app_cleaning *cleaning, struct o2_doc *doc
 	o2_app_walk(doc, "", "/spec/containers/*", drop_token_mounts, NULL);
 	o2_app_walk(doc, "", "/spec/initContainers/*", drop_token_mounts, NULL);
 	o2_app_note_item(cleaning->app, cleaning->item, "put it under a Deployment or StatefulSet",
-			 "no controller makes this pod, so it can't be started closed: it is created after the decision");
+			 "no controller makes this pod, so it can't be started closed: it is "
+			 "created after the decision");
 }
 
 /* ---- storage, accounts, roles ----------------------------------------------------------------------------------------- */
@@ -234,11 +278,15 @@ void o2_app_clean_pod(const struct o2_app_cleaning *cleaning, struct o2_doc *doc
 /* The claim is bound anew on B; whatever ties it to a volume or a node of A goes. volumeMode stays: block stays block. */
 void o2_app_clean_claim(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
-	static const char *const annotations[] = { "pv.kubernetes.io/", "volume.kubernetes.io/", "volume.beta.kubernetes.io/" };
-	static const char *const origins[] = { "/spec/dataSource", "/spec/dataSourceRef", "/spec/selector",
+	static const char *const annotations[] = { "pv.kubernetes.io/", "volume.kubernetes.io/",
+						   "volume.beta.kubernetes.io/" };
+	static const char *const origins[] = { "/spec/dataSource", "/spec/dataSourceRef",
+					       "/spec/selector",
 					       "/spec/volumeAttributesClassName" };
-	O2_AUTO(o2_freep) char *old_class = o2_xstrdup_null(o2_doc_member_str(
-		o2_doc_at(doc, "/metadata/annotations"), "volume.beta.kubernetes.io/storage-class", NULL));
+	O2_AUTO(o2_freep)
+	char *old_class =
+		o2_xstrdup_null(o2_doc_member_str(o2_doc_at(doc, "/metadata/annotations"),
+						  "volume.beta.kubernetes.io/storage-class", NULL));
 	const char *asked = o2_doc_str(doc, "/spec/resources/requests/storage", "");
 	const char *got = o2_doc_str(doc, "/status/capacity/storage", asked);
 	const char *phase = o2_doc_str(doc, "/status/phase", "Bound");
@@ -246,12 +294,15 @@ void o2_app_clean_claim(const struct o2_app_cleaning *cleaning, struct o2_doc *d
 	if (old_class && !o2_doc_at(doc, "/spec/storageClassName"))
 		o2_app_put(doc, "/spec/storageClassName", o2_doc_str_new(old_class));
 	if (strcmp(asked, got) != 0)
-		o2_app_note_item(cleaning->app, cleaning->item, "", "asks for %s and has %s", asked, got);
+		o2_app_note_item(cleaning->app, cleaning->item, "", "asks for %s and has %s", asked,
+				 got);
 	if (strcmp(phase, "Lost") == 0)
-		o2_app_note_item(cleaning->app, cleaning->item, "", "has lost its volume: there are no data to carry");
+		o2_app_note_item(cleaning->app, cleaning->item, "",
+				 "has lost its volume: there are no data to carry");
 	for (size_t i = 0; i < O2_COUNT(origins); i++) {
 		if (o2_doc_remove(doc, origins[i]))
-			o2_app_note_item(cleaning->app, cleaning->item, "", "%s is left off: it leads to a volume of A", origins[i]);
+			o2_app_note_item(cleaning->app, cleaning->item, "",
+					 "%s is left off: it leads to a volume of A", origins[i]);
 	}
 	o2_doc_remove(doc, "/spec/volumeName");
 	drop_prefixed(doc, "/metadata/annotations", annotations, O2_COUNT(annotations));
@@ -261,7 +312,8 @@ static bool is_made_secret(const char *account, const char *name)
 {
 	size_t len = strlen(account);
 
-	return strncmp(name, account, len) == 0 && (starts_with(name + len, "-token-") || starts_with(name + len, "-dockercfg-"));
+	return strncmp(name, account, len) == 0 &&
+	       (starts_with(name + len, "-token-") || starts_with(name + len, "-dockercfg-"));
 }
 
 void o2_app_clean_service_account(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
@@ -273,7 +325,8 @@ void o2_app_clean_service_account(const struct o2_app_cleaning *cleaning, struct
 	for (size_t l = 0; l < O2_COUNT(lists); l++) {
 		struct o2_doc *list = o2_doc_member(doc, lists[l]);
 		for (size_t i = o2_doc_count(list); i-- > 0;) {
-			if (is_made_secret(account, o2_doc_member_str(o2_doc_item(list, i), "name", "")))
+			if (is_made_secret(account,
+					   o2_doc_member_str(o2_doc_item(list, i), "name", "")))
 				o2_doc_remove_item(list, i);
 		}
 		if (list && o2_doc_count(list) == 0)
@@ -284,8 +337,10 @@ void o2_app_clean_service_account(const struct o2_app_cleaning *cleaning, struct
 /* A token that a user asked for is asked for again: B's controller fills it. */
 void o2_app_clean_secret(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
-	static const char *const filled[] = { "/data/token", "/data/ca.crt", "/data/service-ca.crt", "/data/namespace",
-					      "/metadata/annotations/kubernetes.io~1service-account.uid" };
+	static const char *const filled[] = {
+		"/data/token", "/data/ca.crt", "/data/service-ca.crt", "/data/namespace",
+		"/metadata/annotations/kubernetes.io~1service-account.uid"
+	};
 
 	if (strcmp(o2_doc_str(doc, "/type", ""), "kubernetes.io/service-account-token") != 0)
 		return;
@@ -293,15 +348,17 @@ void o2_app_clean_secret(const struct o2_app_cleaning *cleaning, struct o2_doc *
 		o2_doc_remove(doc, filled[i]);
 	if (o2_doc_count(o2_doc_member(doc, "data")) == 0)
 		o2_doc_unset(doc, "data");
-	o2_app_note_item(cleaning->app, cleaning->item, "tell those who hold the old token the new one",
+	o2_app_note_item(cleaning->app, cleaning->item,
+			 "tell those who hold the old token the new one",
 			 "is a token of A; B makes another one");
 }
 
 void o2_app_clean_cluster_role(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
 	if (o2_doc_at(doc, "/aggregationRule"))
-		o2_app_note_item(cleaning->app, cleaning->item, "",
-				 "collects its rules from other roles by label; those are not carried");
+		o2_app_note_item(
+			cleaning->app, cleaning->item, "",
+			"collects its rules from other roles by label; those are not carried");
 }
 
 /* ---- network ---------------------------------------------------------------------------------------------------------- */
@@ -309,17 +366,20 @@ void o2_app_clean_cluster_role(const struct o2_app_cleaning *cleaning, struct o2
 void o2_app_clean_endpoints(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
 	(void)doc;
-	o2_app_note_item(cleaning->app, cleaning->item, "", "names fixed addresses; they must be reachable from B");
+	o2_app_note_item(cleaning->app, cleaning->item, "",
+			 "names fixed addresses; they must be reachable from B");
 }
 
 /* A host name that A's router chose lies in A's domain. */
 void o2_app_clean_route(const struct o2_app_cleaning *cleaning, struct o2_doc *doc)
 {
-	const char *generated = o2_doc_member_str(o2_doc_at(doc, "/metadata/annotations"), "openshift.io/host.generated", "");
+	const char *generated = o2_doc_member_str(o2_doc_at(doc, "/metadata/annotations"),
+						  "openshift.io/host.generated", "");
 
 	if (strcmp(generated, "true") != 0)
 		return;
 	o2_doc_remove(doc, "/spec/host");
 	o2_doc_prune(doc, "/metadata/annotations/openshift.io~1host.generated");
-	o2_app_note_item(cleaning->app, cleaning->item, "", "its host name was made by A; B makes another one");
+	o2_app_note_item(cleaning->app, cleaning->item, "",
+			 "its host name was made by A; B makes another one");
 }

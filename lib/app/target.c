@@ -1,10 +1,12 @@
 #include "app/app_internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "crypto/crypto.h"
 
-struct o2_doc *o2_app_build_target(const struct o2_app *app, size_t item, enum o2_app_form form, struct o2_app *changes)
+struct o2_doc *o2_app_build_target(const struct o2_app *app, size_t item, enum o2_app_form form,
+				   struct o2_app *changes)
 {
 	const struct o2_app_item *it = &app->items[item];
 	const struct o2_app_cleaning cleaning = { .item = item, .known = app };
@@ -28,9 +30,11 @@ void o2_app_digest(const struct o2_app *app, char out[65])
 	struct o2_sha256 *hash = o2_sha256_new();
 
 	for (size_t i = 0; i < app->item_count; i++) {
-		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_app_build_target(app, i, O2_APP_FULL, NULL);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *doc = o2_app_build_target(app, i, O2_APP_FULL, NULL);
 		O2_AUTO(o2_freep) char *text = o2_doc_dump_canonical(doc);
-		o2_sha256_add(hash, text, strlen(text) + 1); /* with the NUL, so that two texts aren't one */
+		o2_sha256_add(hash, text,
+			      strlen(text) + 1); /* with the NUL, so that two texts aren't one */
 	}
 	o2_sha256_final(hash, out);
 }
@@ -40,9 +44,16 @@ void o2_app_digest(const struct o2_app *app, char out[65])
 /* What others than A's platform wrote; of OpenShift's annotations those that decide about users and groups. */
 static bool is_kept(const char *name)
 {
-	static const char *const dropped[] = { "kubectl.kubernetes.io/", "kubernetes.io/metadata.name", "argocd.argoproj.io/",
-					       "kustomize.toolkit.fluxcd.io/", "helm.toolkit.fluxcd.io/", "openshift.io/",
-					       "cattle.io/", "field.cattle.io/", "lifecycle.cattle.io/", "os2os.io/",
+	static const char *const dropped[] = { "kubectl.kubernetes.io/",
+					       "kubernetes.io/metadata.name",
+					       "argocd.argoproj.io/",
+					       "kustomize.toolkit.fluxcd.io/",
+					       "helm.toolkit.fluxcd.io/",
+					       "openshift.io/",
+					       "cattle.io/",
+					       "field.cattle.io/",
+					       "lifecycle.cattle.io/",
+					       "os2os.io/",
 					       "olm.operatorgroup.uid/" };
 	static const char ranges[] = "openshift.io/sa.scc.";
 
@@ -67,7 +78,8 @@ struct o2_doc *o2_app_target_namespace(const struct o2_app *app, size_t index)
 	o2_doc_set(doc, "metadata", metadata);
 	o2_doc_set_str(metadata, "name", o2_app_target_ns(app, app->namespaces.items[index]));
 	for (size_t m = 0; m < O2_COUNT(maps); m++) {
-		const struct o2_doc *from = o2_doc_member(o2_doc_member(app->namespace_docs[index], "metadata"), maps[m]);
+		const struct o2_doc *from = o2_doc_member(
+			o2_doc_member(app->namespace_docs[index], "metadata"), maps[m]);
 		struct o2_doc *to = o2_doc_object_new();
 		for (struct o2_doc_iter it = o2_doc_iter(from); o2_doc_next(&it);) {
 			if (is_kept(it.name))

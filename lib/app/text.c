@@ -3,6 +3,9 @@
  */
 #include "app/app_internal.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "crypto/crypto.h"
 
 /* Longer values are files, not configuration. */
@@ -40,7 +43,8 @@ static struct o2_doc *visit_encoded(const struct visit *v, const char *pointer, 
 	size_t len = 0;
 	struct o2_doc *fresh = NULL;
 
-	if (strlen(base64) > SECRET_TEXT_MAX_BYTES || o2_base64_decode(base64, &bytes, &len, &ignored) < 0)
+	if (strlen(base64) > SECRET_TEXT_MAX_BYTES ||
+	    o2_base64_decode(base64, &bytes, &len, &ignored) < 0)
 		return NULL;
 	if (is_text(bytes, len))
 		fresh = v->fn(v->arg, pointer, (const char *)bytes, v->whole);
@@ -53,7 +57,8 @@ static struct o2_doc *visit_encoded(const struct visit *v, const char *pointer, 
 	return o2_doc_str_new(again);
 }
 
-static struct o2_doc *visit_text(void *arg, const char *pointer, struct o2_doc *parent, struct o2_doc *value)
+static struct o2_doc *visit_text(void *arg, const char *pointer, struct o2_doc *parent,
+				 struct o2_doc *value)
 {
 	const struct visit *v = arg;
 	const char *text = o2_doc_text(value);
@@ -64,13 +69,17 @@ static struct o2_doc *visit_text(void *arg, const char *pointer, struct o2_doc *
 		return NULL;
 	if (len > 10 && strcmp(pointer + len - 10, "/command/0") == 0)
 		return NULL; /* a program, not a host */
-	return v->encoded ? visit_encoded(v, pointer, text) : v->fn(v->arg, pointer, text, v->whole);
+	return v->encoded ? visit_encoded(v, pointer, text)
+			  : v->fn(v->arg, pointer, text, v->whole);
 }
 
-static void visit_all(const struct o2_app_text *texts, bool encoded, struct o2_doc *root, const char *base, o2_app_text_fn *fn, void *arg)
+static void visit_all(const struct o2_app_text *texts, bool encoded, struct o2_doc *root,
+		      const char *base, o2_app_text_fn *fn, void *arg)
 {
 	for (; texts && texts->path; texts++) {
-		struct visit v = { .fn = fn, .arg = arg, .whole = texts->whole, .encoded = encoded };
+		struct visit v = {
+			.fn = fn, .arg = arg, .whole = texts->whole, .encoded = encoded
+		};
 		o2_app_walk(root, base, texts->path, visit_text, &v);
 	}
 }
@@ -78,8 +87,12 @@ static void visit_all(const struct o2_app_text *texts, bool encoded, struct o2_d
 /* Certificates, registry credentials and Helm's own records hold no hosts of Services that could be told from the rest. */
 static bool is_opaque(const struct o2_doc *doc)
 {
-	static const char *const others[] = { "kubernetes.io/tls", "kubernetes.io/dockercfg", "kubernetes.io/dockerconfigjson",
-					      "kubernetes.io/service-account-token", "kubernetes.io/ssh-auth", "helm.sh/release.v1" };
+	static const char *const others[] = { "kubernetes.io/tls",
+					      "kubernetes.io/dockercfg",
+					      "kubernetes.io/dockerconfigjson",
+					      "kubernetes.io/service-account-token",
+					      "kubernetes.io/ssh-auth",
+					      "helm.sh/release.v1" };
 	const char *type = o2_doc_member_str(doc, "type", "Opaque");
 
 	for (size_t i = 0; i < O2_COUNT(others); i++) {
@@ -89,12 +102,14 @@ static bool is_opaque(const struct o2_doc *doc)
 	return true;
 }
 
-void o2_app_texts_visit(const struct o2_app_rule *rule, struct o2_doc *doc, o2_app_text_fn *fn, void *arg)
+void o2_app_texts_visit(const struct o2_app_rule *rule, struct o2_doc *doc, o2_app_text_fn *fn,
+			void *arg)
 {
 	bool encoded = rule->flags & O2_APP_ENCODED;
 
 	if (!encoded || is_opaque(doc))
 		visit_all(rule->texts, encoded, doc, "", fn, arg);
 	if (rule->pod)
-		visit_all(o2_app_pod_rule.texts, false, o2_doc_at(doc, rule->pod), rule->pod, fn, arg);
+		visit_all(o2_app_pod_rule.texts, false, o2_doc_at(doc, rule->pod), rule->pod, fn,
+			  arg);
 }

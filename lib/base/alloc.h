@@ -33,28 +33,28 @@ void o2_freep(void *ptr);
 #define O2_AUTO(destroy) __attribute__((cleanup(destroy)))
 
 /* Take the value out of an O2_AUTO variable, which then holds NULL. */
-#define O2_STEAL(var)                          \
-	({                                     \
+#define O2_STEAL(var) \
+	({ \
 		__typeof__(var) o2_taken_ = (var); \
-		(var) = NULL;                  \
-		o2_taken_;                     \
+		(var) = NULL; \
+		o2_taken_; \
 	})
 
 /* Define `static inline name##p(T **)` from `void name(T *)`, for O2_AUTO. */
-#define O2_DEFINE_FREEP(type, name)            \
+#define O2_DEFINE_FREEP(type, name) \
 	static inline void name##p(type **ptr) \
-	{                                      \
-		name(*ptr);                    \
-		*ptr = NULL;                   \
+	{ \
+		name(*ptr); \
+		*ptr = NULL; \
 	}
 
 /* Make room for one more element in a growing array; doubles the capacity. `array`, `count`, `cap`: lvalues. */
-#define O2_GROW(array, count, cap)                                                          \
-	do {                                                                                \
-		if ((count) == (cap)) {                                                     \
-			(cap) = (cap) ? (cap) * 2 : 8;                                      \
-			(array) = o2_xrealloc((array), (cap), sizeof(*(array)));            \
-		}                                                                           \
+#define O2_GROW(array, count, cap) \
+	do { \
+		if ((count) == (cap)) { \
+			(cap) = (cap) ? (cap)*2 : 8; \
+			(array) = o2_xrealloc((array), (cap), sizeof(*(array))); \
+		} \
 	} while (0)
 
 #define O2_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -18,14 +18,14 @@
 
 enum o2_code {
 	O2_OK = 0,
-	O2_EINVALID,     /* the input is wrong; asking again with the same input fails again */
-	O2_ENOTFOUND,    /* what was named does not exist */
-	O2_ECONFLICT,    /* it exists already, or changed since it was read */
-	O2_EAUTH,        /* not authenticated, or not allowed */
-	O2_EBUSY,        /* somebody else holds it */
-	O2_EIO,          /* a file or a local resource failed */
-	O2_ELIMIT,       /* larger than the caller or the server allows; quota */
-	O2_ETRANSIENT,   /* network, time-out, 5xx: the outcome may be unknown, asking again may succeed */
+	O2_EINVALID,  /* the input is wrong; asking again with the same input fails again */
+	O2_ENOTFOUND, /* what was named does not exist */
+	O2_ECONFLICT, /* it exists already, or changed since it was read */
+	O2_EAUTH,     /* not authenticated, or not allowed */
+	O2_EBUSY,     /* somebody else holds it */
+	O2_EIO,       /* a file or a local resource failed */
+	O2_ELIMIT,    /* larger than the caller or the server allows; quota */
+	O2_ETRANSIENT, /* network, time-out, 5xx: the outcome may be unknown, asking again may succeed */
 	O2_ECANCELED,    /* a signal or the user asked to stop */
 	O2_ECORRUPT,     /* data contradict themselves or their digest */
 	O2_EUNSUPPORTED, /* understood, but not possible here */
@@ -50,7 +50,8 @@ struct o2_err {
 	int code; /* -enum o2_code, 0 while nothing failed */
 	enum o2_origin origin;
 	long number; /* errno, CURLcode, HTTP status ... by origin */
-	char reason[64]; /* the server's machine word (Status.reason: "AlreadyExists"), "" if none */
+	char reason
+		[64]; /* the server's machine word (Status.reason: "AlreadyExists"), "" if none */
 	char message[O2_ERR_MESSAGE_MAX]; /* one line, UTF-8, no control characters */
 };
 

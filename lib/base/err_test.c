@@ -42,8 +42,8 @@ static void fail_errno_follows_the_number(void **state)
 		int code;
 	} cases[] = {
 		{ ENOENT, O2_ENOTFOUND }, { EEXIST, O2_ECONFLICT },
-		{ EACCES, O2_EAUTH },	  { EWOULDBLOCK, O2_EBUSY },
-		{ EIO, O2_EIO },	  { ENOSPC, O2_ELIMIT },
+		{ EACCES, O2_EAUTH },     { EWOULDBLOCK, O2_EBUSY },
+		{ EIO, O2_EIO },          { ENOSPC, O2_ELIMIT },
 		{ EISDIR, O2_EINVALID },  { ECONNREFUSED, O2_ETRANSIENT },
 		{ EINTR, O2_ECANCELED },  { ENOSYS, O2_EUNSUPPORTED },
 		{ 123456, O2_EIO },

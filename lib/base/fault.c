@@ -23,7 +23,8 @@ static void arm(void)
 	if (!equals || (size_t)(equals - spec) >= sizeof(armed.name))
 		return;
 	colon = memchr(spec, ':', (size_t)(equals - spec));
-	snprintf(armed.name, sizeof(armed.name), "%.*s", (int)((colon ? colon : equals) - spec), spec);
+	snprintf(armed.name, sizeof(armed.name), "%.*s", (int)((colon ? colon : equals) - spec),
+		 spec);
 	armed.nth = colon ? strtol(colon + 1, NULL, 10) : 1;
 	snprintf(armed.action, sizeof(armed.action), "%s", equals + 1);
 }

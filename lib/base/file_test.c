@@ -213,8 +213,8 @@ static void directories_are_made_with_their_parents(void **state)
 static void paths_beside_a_file(void **state)
 {
 	static const char *const cases[][3] = {
-		{ "/a/b", "c", "/a/c" }, { "/b", "c", "/c" },	      { "b", "c", "c" },
-		{ "/a/b", "/c", "/c" },	 { "a/b", "../c", "a/../c" },
+		{ "/a/b", "c", "/a/c" }, { "/b", "c", "/c" },         { "b", "c", "c" },
+		{ "/a/b", "/c", "/c" },  { "a/b", "../c", "a/../c" },
 	};
 
 	(void)state;

@@ -14,9 +14,9 @@
 enum o2_level { O2_DEBUG, O2_INFO, O2_WARN, O2_ERROR, O2_LEVEL_COUNT };
 
 enum o2_event_kind {
-	O2_EVENT_LOG,      /* level, text */
-	O2_EVENT_PHASE,    /* a phase of a transaction begins: text is its name */
-	O2_EVENT_STEP,     /* progress within a phase: text, done, total (0: unknown) */
+	O2_EVENT_LOG,   /* level, text */
+	O2_EVENT_PHASE, /* a phase of a transaction begins: text is its name */
+	O2_EVENT_STEP,  /* progress within a phase: text, done, total (0: unknown) */
 	O2_EVENT_KIND_COUNT
 };
 

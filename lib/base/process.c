@@ -14,7 +14,6 @@
 
 #define POLL_MS 50
 
-
 /* environ with `extra` in front; what comes first wins. Caller frees the array, not the strings. */
 static char **merge_env(const struct o2_strs *extra)
 {
@@ -63,14 +62,16 @@ static void feed(int *fd, const char **rest)
 	}
 }
 
-static int wait_for(pid_t pid, int *input_fd, const char *input, int timeout_ms, int *out_exit, struct o2_err *err)
+static int wait_for(pid_t pid, int *input_fd, const char *input, int timeout_ms, int *out_exit,
+		    struct o2_err *err)
 {
 	int64_t end = o2_clock_ms() + timeout_ms;
 	int status = 0, code = 0;
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		if (code == 0 && timeout_ms > 0 && o2_clock_ms() > end)
-			code = o2_fail(err, O2_ETRANSIENT, "the command did not end within %d s", timeout_ms / 1000);
+			code = o2_fail(err, O2_ETRANSIENT, "the command did not end within %d s",
+				       timeout_ms / 1000);
 		if (code == 0)
 			code = o2_cancel_check(err);
 		if (code < 0)
@@ -83,7 +84,8 @@ static int wait_for(pid_t pid, int *input_fd, const char *input, int timeout_ms,
 	return code;
 }
 
-int o2_process_shell(const char *command, const struct o2_strs *env, const char *input, int timeout_ms, int *out_exit, struct o2_err *err)
+int o2_process_shell(const char *command, const struct o2_strs *env, const char *input,
+		     int timeout_ms, int *out_exit, struct o2_err *err)
 {
 	int pipe_fds[2];
 	pid_t pid;

@@ -17,5 +17,6 @@
  * out_exit    exit status, or 128 + signal.
  * Errors      O2_EIO (could not be started), O2_ETRANSIENT (time-out), O2_ECANCELED (interrupted; the command was ended).
  */
-O2_MUST_CHECK int o2_process_shell(const char *command, const struct o2_strs *env, const char *input, int timeout_ms, int *out_exit,
+O2_MUST_CHECK int o2_process_shell(const char *command, const struct o2_strs *env,
+				   const char *input, int timeout_ms, int *out_exit,
 				   struct o2_err *err);

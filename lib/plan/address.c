@@ -5,7 +5,8 @@ static char *service_address(const struct o2_doc *service)
 {
 	const char *type = o2_doc_str(service, "/spec/type", "ClusterIP");
 	const struct o2_doc *ingress = o2_doc_at(service, "/status/loadBalancer/ingress/0");
-	const char *host = o2_doc_member_str(ingress, "ip", o2_doc_member_str(ingress, "hostname", NULL));
+	const char *host =
+		o2_doc_member_str(ingress, "ip", o2_doc_member_str(ingress, "hostname", NULL));
 	const struct o2_doc *ports = o2_doc_at(service, "/spec/ports");
 	struct o2_buf text;
 
@@ -18,7 +19,8 @@ static char *service_address(const struct o2_doc *service)
 		int64_t port = o2_doc_int(o2_doc_item(ports, i), "/nodePort", 0);
 
 		if (port > 0)
-			o2_buf_addf(&text, "%snode port %lld", text.len > 0 ? ", " : "", (long long)port);
+			o2_buf_addf(&text, "%snode port %lld", text.len > 0 ? ", " : "",
+				    (long long)port);
 	}
 	char *address = o2_buf_steal(&text);
 	o2_buf_release(&text);
@@ -29,7 +31,8 @@ static char *ingress_address(const struct o2_doc *object)
 {
 	const struct o2_doc *rules = o2_doc_at(object, "/spec/rules");
 	const struct o2_doc *ingress = o2_doc_at(object, "/status/loadBalancer/ingress/0");
-	const char *at = o2_doc_member_str(ingress, "ip", o2_doc_member_str(ingress, "hostname", NULL));
+	const char *at =
+		o2_doc_member_str(ingress, "ip", o2_doc_member_str(ingress, "hostname", NULL));
 	struct o2_buf text;
 
 	o2_buf_init(&text, 65536);

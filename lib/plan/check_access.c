@@ -9,19 +9,23 @@ struct wishes {
 	size_t count, cap;
 };
 
-static void wish(struct wishes *wishes, const struct o2_kube_kind *kind, const char *ns, const char *verb)
+static void wish(struct wishes *wishes, const struct o2_kube_kind *kind, const char *ns,
+		 const char *verb)
 {
 	for (size_t i = 0; i < wishes->count; i++) {
 		const struct o2_kube_access *known = &wishes->items[i];
-		bool same_ns = (!known->ns && !ns) || (known->ns && ns && strcmp(known->ns, ns) == 0);
+		bool same_ns =
+			(!known->ns && !ns) || (known->ns && ns && strcmp(known->ns, ns) == 0);
 
-		if (same_ns && strcmp(known->verb, verb) == 0 && strcmp(known->group, kind->group) == 0 &&
+		if (same_ns && strcmp(known->verb, verb) == 0 &&
+		    strcmp(known->group, kind->group) == 0 &&
 		    strcmp(known->resource, kind->resource) == 0)
 			return;
 	}
 	O2_GROW(wishes->items, wishes->count, wishes->cap);
-	wishes->items[wishes->count++] =
-		(struct o2_kube_access){ .verb = verb, .group = kind->group, .resource = kind->resource, .ns = ns };
+	wishes->items[wishes->count++] = (struct o2_kube_access){
+		.verb = verb, .group = kind->group, .resource = kind->resource, .ns = ns
+	};
 }
 
 static void wish_all(struct wishes *wishes, const struct o2_kube_kind *kind, const char *ns)
@@ -41,32 +45,41 @@ static int ask(struct o2_plan *plan, enum o2_side side, struct wishes *wishes, s
 	for (size_t i = 0; i < wishes->count; i++) {
 		const struct o2_kube_access *review = &wishes->items[i];
 		O2_AUTO(o2_freep)
-		char *subject = o2_xasprintf("%s %s%s%s", review->verb, review->resource, review->group[0] ? "." : "", review->group);
+		char *subject = o2_xasprintf("%s %s%s%s", review->verb, review->resource,
+					     review->group[0] ? "." : "", review->group);
 
 		if (review->err.code < 0) {
 			*err = review->err;
 			free(wishes->items);
-			return o2_prefix(err, "cannot ask what is allowed in %s", o2_kube_name(kube));
+			return o2_prefix(err, "cannot ask what is allowed in %s",
+					 o2_kube_name(kube));
 		}
 		if (review->allowed)
 			continue;
 		refused++;
-		o2_plan_block(plan, "access", O2_PLAN_PROVED, subject, "have the cluster's administrator grant it with a Role and RoleBinding",
-			      "is not allowed in %s%s of %s%s%s", review->ns ? "namespace " : "the cluster scope", review->ns ? review->ns : "",
-			      o2_kube_name(kube), review->reason[0] ? ": " : "", review->reason);
+		o2_plan_block(
+			plan, "access", O2_PLAN_PROVED, subject,
+			"have the cluster's administrator grant it with a Role and RoleBinding",
+			"is not allowed in %s%s of %s%s%s",
+			review->ns ? "namespace " : "the cluster scope",
+			review->ns ? review->ns : "", o2_kube_name(kube),
+			review->reason[0] ? ": " : "", review->reason);
 	}
 	if (refused == 0)
-		o2_plan_find(plan, "access", O2_PLAN_PROVED, o2_kube_name(kube), "", "%zu permissions were asked for, all are granted",
-			     wishes->count);
+		o2_plan_find(plan, "access", O2_PLAN_PROVED, o2_kube_name(kube), "",
+			     "%zu permissions were asked for, all are granted", wishes->count);
 	free(wishes->items);
 	return 0;
 }
 
 int o2_plan_check_access(struct o2_plan *plan, struct o2_err *err)
 {
-	const struct o2_strs *from = o2_app_source_namespaces(plan->app), *to = o2_app_target_namespaces(plan->app);
-	const struct o2_kube_kind *map_a = o2_kube_kind_find(plan->kube[O2_SOURCE], "", "ConfigMap");
-	const struct o2_kube_kind *map_b = o2_kube_kind_find(plan->kube[O2_TARGET], "", "ConfigMap");
+	const struct o2_strs *from = o2_app_source_namespaces(plan->app),
+			     *to = o2_app_target_namespaces(plan->app);
+	const struct o2_kube_kind *map_a =
+		o2_kube_kind_find(plan->kube[O2_SOURCE], "", "ConfigMap");
+	const struct o2_kube_kind *map_b =
+		o2_kube_kind_find(plan->kube[O2_TARGET], "", "ConfigMap");
 	struct wishes source = { 0 }, target = { 0 };
 
 	for (size_t i = 0; i < from->count; i++) {

@@ -23,10 +23,13 @@ static int64_t sum_of_pods(const struct demand *demand, const char *which, const
 	for (size_t i = 0; i < o2_app_count(demand->plan->app); i++) {
 		const struct o2_app_object *object = o2_app_object(demand->plan->app, i);
 
-		if (!object->target_ns || strcmp(object->target_ns, demand->ns) != 0 || pods_of(object) == 0)
+		if (!object->target_ns || strcmp(object->target_ns, demand->ns) != 0 ||
+		    pods_of(object) == 0)
 			continue;
-		O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_app_target(demand->plan->app, i, O2_APP_FULL);
-		int64_t one = which ? o2_quantity_of_pod(o2_app_pod_template(doc), which, resource) : 1000;
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *doc = o2_app_target(demand->plan->app, i, O2_APP_FULL);
+		int64_t one = which ? o2_quantity_of_pod(o2_app_pod_template(doc), which, resource)
+				    : 1000;
 
 		sum += one * pods_of(object);
 	}
@@ -41,10 +44,12 @@ static int64_t sum_of_kind(const struct demand *demand, const char *kind, const 
 		const struct o2_app_object *object = o2_app_object(demand->plan->app, i);
 		int64_t milli = 1000;
 
-		if (!object->target_ns || strcmp(object->target_ns, demand->ns) != 0 || strcmp(object->kind->kind, kind) != 0)
+		if (!object->target_ns || strcmp(object->target_ns, demand->ns) != 0 ||
+		    strcmp(object->kind->kind, kind) != 0)
 			continue;
 		if (pointer) {
-			O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_app_target(demand->plan->app, i, O2_APP_FULL);
+			O2_AUTO(o2_doc_freep)
+			struct o2_doc *doc = o2_app_target(demand->plan->app, i, O2_APP_FULL);
 
 			if (o2_quantity_parse(o2_doc_str(doc, pointer, "0"), &milli, NULL) < 0)
 				milli = 0;
@@ -63,8 +68,10 @@ static int64_t sum_of_resource(const struct demand *demand, const char *resource
 	for (size_t i = 0; i < o2_app_count(demand->plan->app); i++) {
 		const struct o2_app_object *object = o2_app_object(demand->plan->app, i);
 
-		if (object->target_ns && object->target_kind && strcmp(object->target_ns, demand->ns) == 0 &&
-		    strlen(object->target_kind->resource) == len && strncmp(object->target_kind->resource, resource, len) == 0)
+		if (object->target_ns && object->target_kind &&
+		    strcmp(object->target_ns, demand->ns) == 0 &&
+		    strlen(object->target_kind->resource) == len &&
+		    strncmp(object->target_kind->resource, resource, len) == 0)
 			sum += 1000;
 	}
 	/* The transaction's own record: R2, owner, lock, opening. */
@@ -77,20 +84,24 @@ static int64_t needed(const struct demand *demand, const char *resource)
 	if (strcmp(resource, "pods") == 0 || strcmp(resource, "count/pods") == 0)
 		return sum_of_pods(demand, NULL, NULL);
 	if (strncmp(resource, "requests.storage", 16) == 0)
-		return sum_of_kind(demand, "PersistentVolumeClaim", "/spec/resources/requests/storage");
+		return sum_of_kind(demand, "PersistentVolumeClaim",
+				   "/spec/resources/requests/storage");
 	if (strncmp(resource, "requests.", 9) == 0)
 		return sum_of_pods(demand, "requests", resource + 9);
 	if (strncmp(resource, "limits.", 7) == 0)
 		return sum_of_pods(demand, "limits", resource + 7);
-	if (strcmp(resource, "cpu") == 0 || strcmp(resource, "memory") == 0 || strcmp(resource, "ephemeral-storage") == 0)
+	if (strcmp(resource, "cpu") == 0 || strcmp(resource, "memory") == 0 ||
+	    strcmp(resource, "ephemeral-storage") == 0)
 		return sum_of_pods(demand, "requests", resource);
 	if (strncmp(resource, "count/", 6) == 0)
 		return sum_of_resource(demand, resource + 6);
 	/* services.nodeports, class.storageclass.storage.k8s.io/...: rare, and told as unknown */
-	return strchr(resource, '.') || strchr(resource, '/') ? -1 : sum_of_resource(demand, resource);
+	return strchr(resource, '.') || strchr(resource, '/') ? -1
+							      : sum_of_resource(demand, resource);
 }
 
-static void check_resource(struct demand *demand, const struct o2_doc *quota, const char *resource, const char *hard_text)
+static void check_resource(struct demand *demand, const struct o2_doc *quota, const char *resource,
+			   const char *hard_text)
 {
 	const char *name = o2_doc_str(quota, "/metadata/name", "?");
 	const struct o2_doc *used_doc = o2_doc_at(quota, "/status/used");
@@ -98,14 +109,18 @@ static void check_resource(struct demand *demand, const struct o2_doc *quota, co
 	O2_AUTO(o2_freep) char *subject = o2_xasprintf("ResourceQuota %s/%s", demand->ns, name);
 	int64_t hard, used, need = needed(demand, resource);
 
-	if (need < 0 || o2_quantity_parse(hard_text, &hard, NULL) < 0 || o2_quantity_parse(used_text, &used, NULL) < 0) {
-		o2_plan_find(demand->plan, "quota", O2_PLAN_UNKNOWN, subject, "", "'%s' is not computed beforehand", resource);
+	if (need < 0 || o2_quantity_parse(hard_text, &hard, NULL) < 0 ||
+	    o2_quantity_parse(used_text, &used, NULL) < 0) {
+		o2_plan_find(demand->plan, "quota", O2_PLAN_UNKNOWN, subject, "",
+			     "'%s' is not computed beforehand", resource);
 		return;
 	}
 	if (need > 0 && used + need > hard)
-		o2_plan_block(demand->plan, "quota", O2_PLAN_COMPUTED, subject, "raise the quota on B, or free some of it",
-			      "allows %s of '%s', %s are used and %lld.%03lld more are needed", hard_text, resource, used_text,
-			      (long long)(need / 1000), (long long)(need % 1000));
+		o2_plan_block(demand->plan, "quota", O2_PLAN_COMPUTED, subject,
+			      "raise the quota on B, or free some of it",
+			      "allows %s of '%s', %s are used and %lld.%03lld more are needed",
+			      hard_text, resource, used_text, (long long)(need / 1000),
+			      (long long)(need % 1000));
 }
 
 static int check_one(void *arg, const struct o2_kube_kind *kind, struct o2_doc *quota)
@@ -117,24 +132,30 @@ static int check_one(void *arg, const struct o2_kube_kind *kind, struct o2_doc *
 	if (!quota)
 		return 0;
 	demand->seen++;
-	subject = o2_xasprintf("ResourceQuota %s/%s", demand->ns, o2_doc_str(quota, "/metadata/name", "?"));
+	subject = o2_xasprintf("ResourceQuota %s/%s", demand->ns,
+			       o2_doc_str(quota, "/metadata/name", "?"));
 	if (o2_doc_at(quota, "/spec/scopes") || o2_doc_at(quota, "/spec/scopeSelector")) {
-		o2_plan_find(demand->plan, "quota", O2_PLAN_UNKNOWN, subject, "", "counts only some pods by its scopes; not computed beforehand");
+		o2_plan_find(demand->plan, "quota", O2_PLAN_UNKNOWN, subject, "",
+			     "counts only some pods by its scopes; not computed beforehand");
 		return 0;
 	}
 	for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(quota, "/spec/hard")); o2_doc_next(&it);)
-		check_resource(demand, quota, it.name, o2_doc_text(it.value) ? o2_doc_text(it.value) : "");
+		check_resource(demand, quota, it.name,
+			       o2_doc_text(it.value) ? o2_doc_text(it.value) : "");
 	return 0;
 }
 
 int o2_plan_check_quota(struct o2_plan *plan, struct o2_err *err)
 {
 	const struct o2_strs *namespaces = o2_app_target_namespaces(plan->app);
-	const struct o2_kube_kind *kind = o2_kube_kind_find(plan->kube[O2_TARGET], "", "ResourceQuota");
+	const struct o2_kube_kind *kind =
+		o2_kube_kind_find(plan->kube[O2_TARGET], "", "ResourceQuota");
 
 	for (size_t i = 0; i < namespaces->count && kind; i++) {
 		struct demand demand = { .plan = plan, .ns = namespaces->items[i] };
-		struct o2_kube_list list = { .kind = kind, .ns = demand.ns, .fn = check_one, .arg = &demand };
+		struct o2_kube_list list = {
+			.kind = kind, .ns = demand.ns, .fn = check_one, .arg = &demand
+		};
 		int code;
 
 		if (o2_plan_namespace_is_new(plan, demand.ns))
@@ -143,13 +164,16 @@ int o2_plan_check_quota(struct o2_plan *plan, struct o2_err *err)
 		o2_kube_list_release(&list);
 		if (code == -O2_EAUTH) {
 			o2_err_clear(err);
-			o2_plan_find(plan, "quota", O2_PLAN_UNKNOWN, demand.ns, "", "quotas may not be listed on B");
+			o2_plan_find(plan, "quota", O2_PLAN_UNKNOWN, demand.ns, "",
+				     "quotas may not be listed on B");
 		} else if (code < 0) {
 			return code;
 		} else if (demand.seen == 0) {
-			o2_plan_find(plan, "quota", O2_PLAN_PROVED, demand.ns, "", "has no quota on B");
+			o2_plan_find(plan, "quota", O2_PLAN_PROVED, demand.ns, "",
+				     "has no quota on B");
 		} else {
-			o2_plan_find(plan, "quota", O2_PLAN_COMPUTED, demand.ns, "", "%zu quotas were added up", demand.seen);
+			o2_plan_find(plan, "quota", O2_PLAN_COMPUTED, demand.ns, "",
+				     "%zu quotas were added up", demand.seen);
 		}
 	}
 	return 0;

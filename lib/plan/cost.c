@@ -7,10 +7,10 @@
 #include "plan/plan_internal.h"
 
 #define ROUND_TRIP_MIN_US 500
-#define WRITE_US 1100         /* one write where the server is the bottleneck */
-#define WRITE_WINDOW 16       /* writes in flight */
-#define POD_START_MS 6000     /* where A tells nothing: scheduling, image at hand, start */
-#define POD_OVERHEAD_MS 1500  /* scheduling and the kubelet's loop, beyond what A's own start took */
+#define WRITE_US 1100        /* one write where the server is the bottleneck */
+#define WRITE_WINDOW 16      /* writes in flight */
+#define POD_START_MS 6000    /* where A tells nothing: scheduling, image at hand, start */
+#define POD_OVERHEAD_MS 1500 /* scheduling and the kubelet's loop, beyond what A's own start took */
 #define NAMESPACE_SETTLE_MS 400
 
 int64_t o2_plan_rtt_us(const struct o2_plan *plan, enum o2_side side)
@@ -40,7 +40,8 @@ static int64_t namespace_count(const struct o2_plan *plan)
 
 O2_STEP_COST(o2_step_lock_cost)
 {
-	step->predicted_ms = trips_ms(plan, O2_SOURCE, namespace_count(plan)) + trips_ms(plan, O2_TARGET, namespace_count(plan));
+	step->predicted_ms = trips_ms(plan, O2_SOURCE, namespace_count(plan)) +
+			     trips_ms(plan, O2_TARGET, namespace_count(plan));
 }
 
 O2_STEP_COST(o2_step_record_cost)
@@ -50,7 +51,8 @@ O2_STEP_COST(o2_step_record_cost)
 
 O2_STEP_COST(o2_step_namespace_cost)
 {
-	step->predicted_ms = trips_ms(plan, O2_TARGET, 4 * (int64_t)plan->new_namespaces.count) + NAMESPACE_SETTLE_MS;
+	step->predicted_ms = trips_ms(plan, O2_TARGET, 4 * (int64_t)plan->new_namespaces.count) +
+			     NAMESPACE_SETTLE_MS;
 }
 
 O2_STEP_COST(o2_step_owner_cost)
@@ -60,7 +62,8 @@ O2_STEP_COST(o2_step_owner_cost)
 
 O2_STEP_COST(o2_step_create_cost)
 {
-	step->predicted_ms = trips_ms(plan, O2_SOURCE, 1) + o2_plan_writes_ms(plan, step->object_count);
+	step->predicted_ms =
+		trips_ms(plan, O2_SOURCE, 1) + o2_plan_writes_ms(plan, step->object_count);
 }
 
 O2_STEP_COST(o2_step_vote_cost)
@@ -74,7 +77,8 @@ O2_STEP_COST(o2_step_start_cost)
 
 	for (size_t i = 0; i < step->object_count; i++) {
 		const struct o2_app_object *object = o2_app_object(plan->app, step->objects[i]);
-		int64_t needed = object->start_ms >= 0 ? object->start_ms + POD_OVERHEAD_MS : POD_START_MS;
+		int64_t needed =
+			object->start_ms >= 0 ? object->start_ms + POD_OVERHEAD_MS : POD_START_MS;
 
 		if (object->replicas == 0)
 			needed = 0;
@@ -99,7 +103,8 @@ O2_STEP_COST(o2_step_decide_cost)
 
 O2_STEP_COST(o2_step_open_cost)
 {
-	step->predicted_ms = trips_ms(plan, O2_SOURCE, 1) + o2_plan_writes_ms(plan, 2 * step->object_count);
+	step->predicted_ms =
+		trips_ms(plan, O2_SOURCE, 1) + o2_plan_writes_ms(plan, 2 * step->object_count);
 }
 
 O2_STEP_COST(o2_step_switch_cost)
@@ -110,10 +115,12 @@ O2_STEP_COST(o2_step_switch_cost)
 
 O2_STEP_COST(o2_step_release_cost)
 {
-	step->predicted_ms = trips_ms(plan, O2_TARGET, 10) + o2_plan_writes_ms(plan, 2 * step->object_count);
+	step->predicted_ms =
+		trips_ms(plan, O2_TARGET, 10) + o2_plan_writes_ms(plan, 2 * step->object_count);
 }
 
 O2_STEP_COST(o2_step_finish_cost)
 {
-	step->predicted_ms = trips_ms(plan, O2_SOURCE, 6) + trips_ms(plan, O2_TARGET, 4 + 3 * namespace_count(plan));
+	step->predicted_ms = trips_ms(plan, O2_SOURCE, 6) +
+			     trips_ms(plan, O2_TARGET, 4 + 3 * namespace_count(plan));
 }

@@ -1,8 +1,9 @@
 /* Findings: what the preconditions turned out to be. */
 #include "plan/plan_internal.h"
 
-static struct o2_plan_finding *add(struct o2_plan *plan, const char *check, enum o2_plan_proof proof, const char *subject, const char *remedy,
-				   const char *fmt, va_list args)
+static struct o2_plan_finding *add(struct o2_plan *plan, const char *check,
+				   enum o2_plan_proof proof, const char *subject,
+				   const char *remedy, const char *fmt, va_list args)
 {
 	struct o2_plan_finding *finding;
 
@@ -18,7 +19,8 @@ static struct o2_plan_finding *add(struct o2_plan *plan, const char *check, enum
 	return finding;
 }
 
-void o2_plan_find(struct o2_plan *plan, const char *check, enum o2_plan_proof proof, const char *subject, const char *remedy, const char *fmt, ...)
+void o2_plan_find(struct o2_plan *plan, const char *check, enum o2_plan_proof proof,
+		  const char *subject, const char *remedy, const char *fmt, ...)
 {
 	va_list args;
 
@@ -27,7 +29,8 @@ void o2_plan_find(struct o2_plan *plan, const char *check, enum o2_plan_proof pr
 	va_end(args);
 }
 
-void o2_plan_warn(struct o2_plan *plan, const char *check, enum o2_plan_proof proof, const char *subject, const char *remedy, const char *fmt, ...)
+void o2_plan_warn(struct o2_plan *plan, const char *check, enum o2_plan_proof proof,
+		  const char *subject, const char *remedy, const char *fmt, ...)
 {
 	va_list args;
 
@@ -36,7 +39,8 @@ void o2_plan_warn(struct o2_plan *plan, const char *check, enum o2_plan_proof pr
 	va_end(args);
 }
 
-void o2_plan_block(struct o2_plan *plan, const char *check, enum o2_plan_proof proof, const char *subject, const char *remedy, const char *fmt, ...)
+void o2_plan_block(struct o2_plan *plan, const char *check, enum o2_plan_proof proof,
+		   const char *subject, const char *remedy, const char *fmt, ...)
 {
 	va_list args;
 
@@ -71,8 +75,10 @@ void o2_plan_check_notes(struct o2_plan *plan)
 		const struct o2_app_note *note = o2_app_note(plan->app, i);
 
 		if (note->blocks)
-			o2_plan_block(plan, "application", O2_PLAN_COMPUTED, note->subject, note->remedy, "%s", note->text);
+			o2_plan_block(plan, "application", O2_PLAN_COMPUTED, note->subject,
+				      note->remedy, "%s", note->text);
 		else if (!note->left_out)
-			o2_plan_warn(plan, "application", O2_PLAN_COMPUTED, note->subject, note->remedy, "%s", note->text);
+			o2_plan_warn(plan, "application", O2_PLAN_COMPUTED, note->subject,
+				     note->remedy, "%s", note->text);
 	}
 }

@@ -73,5 +73,6 @@ void o2_plan_options_release(struct o2_plan_options *options)
 
 int o2_plan_start_timeout_ms(const struct o2_plan_options *options)
 {
-	return (options->start_timeout_s > 0 ? options->start_timeout_s : O2_PLAN_START_TIMEOUT_S) * 1000;
+	return (options->start_timeout_s > 0 ? options->start_timeout_s : O2_PLAN_START_TIMEOUT_S) *
+	       1000;
 }

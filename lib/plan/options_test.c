@@ -10,8 +10,13 @@
 /* What R1 stores must build the same plan again: every option that was given comes back. */
 static void test_round_trip(void **state)
 {
-	struct o2_plan_options options = { .mode = "copy", .source_name = "A", .target_name = "B", .volumes_empty = true, .on_switch = "true",
-					   .start_timeout_s = 7, .lost_timeout_s = 9 };
+	struct o2_plan_options options = { .mode = "copy",
+					   .source_name = "A",
+					   .target_name = "B",
+					   .volumes_empty = true,
+					   .on_switch = "true",
+					   .start_timeout_s = 7,
+					   .lost_timeout_s = 9 };
 	struct o2_plan_options back;
 
 	(void)state;

@@ -2,7 +2,8 @@
 #include "plan/plan_internal.h"
 
 static const char *const proof_names[O2_PLAN_PROOF_COUNT] = { "proved", "computed", "unknown" };
-static const char *const step_state_names[O2_STEP_STATE_COUNT] = { "pending", "running", "done", "failed", "undone" };
+static const char *const step_state_names[O2_STEP_STATE_COUNT] = { "pending", "running", "done",
+								   "failed", "undone" };
 
 const char *o2_plan_proof_name(enum o2_plan_proof proof)
 {
@@ -70,7 +71,8 @@ static void add_waves(struct o2_plan *plan, enum o2_step_id id, belongs_fn *belo
 		for (size_t i = 0; i < o2_app_count(plan->app); i++) {
 			const struct o2_app_object *object = o2_app_object(plan->app, i);
 
-			if (!belongs(object) || plan->adopted[i] || !object->target_kind || rank_of(object, by_level) != wave)
+			if (!belongs(object) || plan->adopted[i] || !object->target_kind ||
+			    rank_of(object, by_level) != wave)
 				continue;
 			if (!step)
 				step = add_step(plan, id, wave);
@@ -123,7 +125,8 @@ static void describe(const struct o2_plan *plan, struct o2_plan_step *step)
 		if (told[i])
 			continue;
 		for (size_t j = i; j < step->object_count; j++) {
-			if (strcmp(o2_app_object(plan->app, step->objects[j])->kind->kind, kind) == 0)
+			if (strcmp(o2_app_object(plan->app, step->objects[j])->kind->kind, kind) ==
+			    0)
 				told[j] = true, count++;
 		}
 		o2_buf_addf(&text, "%s%zu %s", text.len > 0 ? ", " : "", count, kind);
@@ -185,7 +188,8 @@ static int find_new_namespaces(struct o2_plan *plan, struct o2_err *err)
 
 	for (size_t i = 0; i < namespaces->count; i++) {
 		const char *ns = namespaces->items[i];
-		O2_AUTO(o2_doc_freep) struct o2_doc *now = o2_kube_get(plan->kube[O2_TARGET], kind, NULL, ns, err);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *now = o2_kube_get(plan->kube[O2_TARGET], kind, NULL, ns, err);
 
 		if (!now && err->code == -O2_ENOTFOUND) {
 			o2_err_clear(err);
@@ -193,12 +197,15 @@ static int find_new_namespaces(struct o2_plan *plan, struct o2_err *err)
 		} else if (!now && err->code == -O2_EAUTH) {
 			/* Who may not read Namespaces may still work inside one that exists. */
 			o2_err_clear(err);
-			o2_plan_find(plan, "namespaces", O2_PLAN_UNKNOWN, ns, "", "may not be read on B; taken to exist");
+			o2_plan_find(plan, "namespaces", O2_PLAN_UNKNOWN, ns, "",
+				     "may not be read on B; taken to exist");
 		} else if (!now) {
 			return err->code;
 		} else if (o2_doc_at(now, "/metadata/deletionTimestamp")) {
-			o2_plan_block(plan, "namespaces", O2_PLAN_PROVED, ns, "wait until it is gone, or choose another with --to-namespace",
-				      "is being deleted on B");
+			o2_plan_block(
+				plan, "namespaces", O2_PLAN_PROVED, ns,
+				"wait until it is gone, or choose another with --to-namespace",
+				"is being deleted on B");
 		}
 	}
 	return 0;
@@ -206,18 +213,21 @@ static int find_new_namespaces(struct o2_plan *plan, struct o2_err *err)
 
 static int refuse_same_place(struct o2_plan *plan, struct o2_err *err)
 {
-	const struct o2_strs *from = o2_app_source_namespaces(plan->app), *to = o2_app_target_namespaces(plan->app);
+	const struct o2_strs *from = o2_app_source_namespaces(plan->app),
+			     *to = o2_app_target_namespaces(plan->app);
 
 	for (size_t i = 0; plan->same_cluster && i < to->count; i++) {
 		if (o2_strs_has(from, to->items[i]))
 			return o2_fail(err, O2_EINVALID,
-				       "A and B are the same cluster and namespace '%s' would be migrated onto itself; name another with --to-namespace",
+				       "A and B are the same cluster and namespace '%s' would be "
+				       "migrated onto itself; name another with --to-namespace",
 				       to->items[i]);
 	}
 	return 0;
 }
 
-struct o2_plan *o2_plan_new(struct o2_kube *source, struct o2_kube *target, const struct o2_plan_options *options, struct o2_err *err)
+struct o2_plan *o2_plan_new(struct o2_kube *source, struct o2_kube *target,
+			    const struct o2_plan_options *options, struct o2_err *err)
 {
 	O2_AUTO(o2_plan_freep) struct o2_plan *plan = o2_xcalloc(1, sizeof(*plan));
 	struct o2_app_rewriting rewriting = options->rewriting;
@@ -226,12 +236,14 @@ struct o2_plan *o2_plan_new(struct o2_kube *source, struct o2_kube *target, cons
 	plan->options = options;
 	plan->kube[O2_SOURCE] = source;
 	plan->kube[O2_TARGET] = target;
-	if (o2_kube_cluster_id(source, id[O2_SOURCE], err) < 0 || o2_kube_cluster_id(target, id[O2_TARGET], err) < 0)
+	if (o2_kube_cluster_id(source, id[O2_SOURCE], err) < 0 ||
+	    o2_kube_cluster_id(target, id[O2_TARGET], err) < 0)
 		return NULL;
 	plan->same_cluster = strcmp(id[O2_SOURCE], id[O2_TARGET]) == 0;
 	rewriting.same_cluster = plan->same_cluster;
 	plan->app = o2_app_discover(source, &options->selection, err);
-	if (!plan->app || o2_app_rewrite(plan->app, &rewriting, target, err) < 0 || refuse_same_place(plan, err) < 0)
+	if (!plan->app || o2_app_rewrite(plan->app, &rewriting, target, err) < 0 ||
+	    refuse_same_place(plan, err) < 0)
 		return NULL;
 	plan->adopted = o2_xcalloc(o2_app_count(plan->app) + 1, sizeof(*plan->adopted));
 	if (find_new_namespaces(plan, err) < 0 || o2_plan_adopt(plan, err) < 0)
@@ -359,7 +371,8 @@ size_t o2_plan_claim_count(const struct o2_plan *plan)
 	size_t count = 0;
 
 	for (size_t i = 0; i < o2_app_count(plan->app); i++)
-		count += strcmp(o2_app_object(plan->app, i)->kind->kind, "PersistentVolumeClaim") == 0;
+		count += strcmp(o2_app_object(plan->app, i)->kind->kind, "PersistentVolumeClaim") ==
+			 0;
 	return count;
 }
 

@@ -23,19 +23,21 @@
 #include "record/record.h"
 
 struct o2_plan_options {
-	const char *mode;                    /* "copy" */
+	const char *mode; /* "copy" */
 	struct o2_app_selection selection;
 	struct o2_app_rewriting rewriting;
 	const char *source_name, *target_name; /* how the user calls the sides */
-	bool volumes_empty;                  /* claims are made empty on B instead of being a blocker */
-	const char *on_switch;               /* command that is told the new addresses; NULL */
-	struct o2_strs checks;               /* user's commands that must exit 0 before the decision */
-	int start_timeout_s;                 /* for one wave of workloads to become ready; 0: 300 */
-	int lost_timeout_s;                  /* how long a lost cluster is waited for; 0: 60 */
+	bool volumes_empty;    /* claims are made empty on B instead of being a blocker */
+	const char *on_switch; /* command that is told the new addresses; NULL */
+	struct o2_strs checks; /* user's commands that must exit 0 before the decision */
+	int start_timeout_s;   /* for one wave of workloads to become ready; 0: 300 */
+	int lost_timeout_s;    /* how long a lost cluster is waited for; 0: 60 */
 };
 /* As JSON for R1, and back: what is needed to build the same plan again. The result owns its strings through `doc`. */
 struct o2_doc *o2_plan_options_to_doc(const struct o2_plan_options *options);
-void o2_plan_options_from_doc(const struct o2_doc *doc, struct o2_plan_options *out); /* strings borrowed from doc; release the lists */
+void o2_plan_options_from_doc(
+	const struct o2_doc *doc,
+	struct o2_plan_options *out); /* strings borrowed from doc; release the lists */
 void o2_plan_options_release(struct o2_plan_options *options);
 
 /* How far a statement of the plan can be trusted. */
@@ -49,16 +51,23 @@ const char *o2_plan_proof_name(enum o2_plan_proof proof); /* "proved" */
 
 /* The outcome of one precondition. */
 struct o2_plan_finding {
-	const char *check;   /* "objects are new on B", static */
+	const char *check; /* "objects are new on B", static */
 	enum o2_plan_proof proof;
-	bool blocks;         /* false: it holds, or is only worth knowing */
+	bool blocks; /* false: it holds, or is only worth knowing */
 	bool warns;
-	char *subject;       /* object or resource; "" if it is about the whole */
-	char *text;          /* evidence, one line */
-	char *remedy;        /* what to do, "" if nothing is to be done */
+	char *subject; /* object or resource; "" if it is about the whole */
+	char *text;    /* evidence, one line */
+	char *remedy;  /* what to do, "" if nothing is to be done */
 };
 
-enum o2_plan_step_state { O2_STEP_PENDING, O2_STEP_RUNNING, O2_STEP_DONE, O2_STEP_FAILED, O2_STEP_UNDONE, O2_STEP_STATE_COUNT };
+enum o2_plan_step_state {
+	O2_STEP_PENDING,
+	O2_STEP_RUNNING,
+	O2_STEP_DONE,
+	O2_STEP_FAILED,
+	O2_STEP_UNDONE,
+	O2_STEP_STATE_COUNT
+};
 const char *o2_plan_step_state_name(enum o2_plan_step_state state);
 
 struct o2_step_type; /* plan/step.h */
@@ -66,11 +75,11 @@ struct o2_step_type; /* plan/step.h */
 struct o2_plan_step {
 	const struct o2_step_type *type;
 	int wave;
-	size_t *objects;     /* indexes into the app; NULL if the step is not about objects */
+	size_t *objects; /* indexes into the app; NULL if the step is not about objects */
 	size_t object_count;
-	char *detail;        /* what a person reads: "14 objects: 5 ConfigMaps, ..." */
+	char *detail; /* what a person reads: "14 objects: 5 ConfigMaps, ..." */
 	int64_t predicted_ms;
-	int64_t actual_ms;   /* -1 until it ran */
+	int64_t actual_ms; /* -1 until it ran */
 	enum o2_plan_step_state state;
 };
 
@@ -81,7 +90,9 @@ struct o2_plan;
  * options  borrowed for the plan's life.
  * Errors   as o2_app_discover().
  */
-O2_MUST_CHECK struct o2_plan *o2_plan_new(struct o2_kube *source, struct o2_kube *target, const struct o2_plan_options *options, struct o2_err *err);
+O2_MUST_CHECK struct o2_plan *o2_plan_new(struct o2_kube *source, struct o2_kube *target,
+					  const struct o2_plan_options *options,
+					  struct o2_err *err);
 void o2_plan_free(struct o2_plan *plan);
 O2_DEFINE_FREEP(struct o2_plan, o2_plan_free)
 

@@ -13,7 +13,7 @@ struct o2_plan {
 	struct o2_kube *kube[O2_SIDE_COUNT];
 	struct o2_app *app;
 	bool same_cluster;
-	bool *adopted;             /* per object: B holds an equal one, nothing is done */
+	bool *adopted;                 /* per object: B holds an equal one, nothing is done */
 	struct o2_strs new_namespaces; /* target namespaces that are absent on B */
 	struct o2_plan_step *steps;
 	size_t step_count, step_cap;
@@ -25,12 +25,12 @@ struct o2_plan {
 #define O2_PLAN_LOST_TIMEOUT_S 60
 
 /* Append a finding; texts are copied, NULL is "". */
-void o2_plan_find(struct o2_plan *plan, const char *check, enum o2_plan_proof proof, const char *subject, const char *remedy, const char *fmt, ...)
-	O2_PRINTF(6, 7);
-void o2_plan_warn(struct o2_plan *plan, const char *check, enum o2_plan_proof proof, const char *subject, const char *remedy, const char *fmt, ...)
-	O2_PRINTF(6, 7);
-void o2_plan_block(struct o2_plan *plan, const char *check, enum o2_plan_proof proof, const char *subject, const char *remedy, const char *fmt, ...)
-	O2_PRINTF(6, 7);
+void o2_plan_find(struct o2_plan *plan, const char *check, enum o2_plan_proof proof,
+		  const char *subject, const char *remedy, const char *fmt, ...) O2_PRINTF(6, 7);
+void o2_plan_warn(struct o2_plan *plan, const char *check, enum o2_plan_proof proof,
+		  const char *subject, const char *remedy, const char *fmt, ...) O2_PRINTF(6, 7);
+void o2_plan_block(struct o2_plan *plan, const char *check, enum o2_plan_proof proof,
+		   const char *subject, const char *remedy, const char *fmt, ...) O2_PRINTF(6, 7);
 
 /* Round trip to a side in microseconds, at least 500. */
 int64_t o2_plan_rtt_us(const struct o2_plan *plan, enum o2_side side);
@@ -49,13 +49,16 @@ struct o2_plan_step *o2_plan_first_step(const struct o2_plan *plan, enum o2_step
 /* The address of a way in ("10.0.0.7", "node port 30080", "shop.example.com"), "" if it has none yet, NULL if it is no way in. Caller frees. */
 char *o2_plan_address(const struct o2_doc *object);
 /* Remove what entries of a write set name, highest wave first, and see it gone. */
-O2_MUST_CHECK int o2_plan_remove_entries(struct o2_record *record, const struct o2_record_entry *const *entries, size_t count, bool foreground,
-					 struct o2_err *err);
+O2_MUST_CHECK int o2_plan_remove_entries(struct o2_record *record,
+					 const struct o2_record_entry *const *entries, size_t count,
+					 bool foreground, struct o2_err *err);
 
 /* Checks that several steps share or that are long enough for a file of their own. */
 O2_MUST_CHECK int o2_plan_check_access(struct o2_plan *plan, struct o2_err *err);
-O2_MUST_CHECK int o2_plan_check_collisions(struct o2_plan *plan, struct o2_plan_step *step, struct o2_err *err);
-O2_MUST_CHECK int o2_plan_check_dry_run(struct o2_plan *plan, struct o2_plan_step *step, struct o2_err *err);
+O2_MUST_CHECK int o2_plan_check_collisions(struct o2_plan *plan, struct o2_plan_step *step,
+					   struct o2_err *err);
+O2_MUST_CHECK int o2_plan_check_dry_run(struct o2_plan *plan, struct o2_plan_step *step,
+					struct o2_err *err);
 O2_MUST_CHECK int o2_plan_check_quota(struct o2_plan *plan, struct o2_err *err);
 O2_MUST_CHECK int o2_plan_check_classes(struct o2_plan *plan, struct o2_err *err);
 void o2_plan_check_volumes(struct o2_plan *plan);
@@ -65,9 +68,14 @@ void o2_plan_check_notes(struct o2_plan *plan);
 O2_MUST_CHECK int o2_plan_adopt(struct o2_plan *plan, struct o2_err *err);
 
 /* The step functions of steps.def. */
-#define O2_STEP_CHECK(fn) int fn(struct o2_plan *plan, struct o2_plan_step *step, enum o2_plan_depth depth, struct o2_err *err)
-#define O2_STEP_APPLY(fn) int fn(struct o2_step_context *context, struct o2_plan_step *step, struct o2_err *err)
-#define O2_STEP_UNDO(fn) int fn(struct o2_record *record, const struct o2_record_entry *const *entries, size_t count, struct o2_err *err)
+#define O2_STEP_CHECK(fn) \
+	int fn(struct o2_plan *plan, struct o2_plan_step *step, enum o2_plan_depth depth, \
+	       struct o2_err *err)
+#define O2_STEP_APPLY(fn) \
+	int fn(struct o2_step_context *context, struct o2_plan_step *step, struct o2_err *err)
+#define O2_STEP_UNDO(fn) \
+	int fn(struct o2_record *record, const struct o2_record_entry *const *entries, \
+	       size_t count, struct o2_err *err)
 #define O2_STEP_COST(fn) void fn(const struct o2_plan *plan, struct o2_plan_step *step)
 
 O2_STEP_CHECK(o2_step_lock_check);

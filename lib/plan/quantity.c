@@ -8,9 +8,22 @@ static const struct {
 	const char *suffix;
 	double factor;
 } suffixes[] = {
-	{ "", 1 },       { "m", 1e-3 },    { "k", 1e3 },     { "M", 1e6 },     { "G", 1e9 },           { "T", 1e12 },
-	{ "P", 1e15 },   { "E", 1e18 },    { "u", 1e-6 },    { "n", 1e-9 },    { "Ki", 1024.0 },       { "Mi", 1048576.0 },
-	{ "Gi", 1073741824.0 }, { "Ti", 1099511627776.0 }, { "Pi", 1125899906842624.0 }, { "Ei", 1152921504606846976.0 },
+	{ "", 1 },
+	{ "m", 1e-3 },
+	{ "k", 1e3 },
+	{ "M", 1e6 },
+	{ "G", 1e9 },
+	{ "T", 1e12 },
+	{ "P", 1e15 },
+	{ "E", 1e18 },
+	{ "u", 1e-6 },
+	{ "n", 1e-9 },
+	{ "Ki", 1024.0 },
+	{ "Mi", 1048576.0 },
+	{ "Gi", 1073741824.0 },
+	{ "Ti", 1099511627776.0 },
+	{ "Pi", 1125899906842624.0 },
+	{ "Ei", 1152921504606846976.0 },
 };
 
 int o2_quantity_parse(const char *text, int64_t *out_milli, struct o2_err *err)
@@ -41,7 +54,9 @@ static int64_t of_container(const struct o2_doc *container, const char *which, c
 
 	/* A request that is absent is the limit. */
 	if (!text && strcmp(which, "requests") == 0)
-		text = o2_doc_member_str(o2_doc_member(o2_doc_member(container, "resources"), "limits"), resource, NULL);
+		text = o2_doc_member_str(
+			o2_doc_member(o2_doc_member(container, "resources"), "limits"), resource,
+			NULL);
 	if (!text || o2_quantity_parse(text, &milli, NULL) < 0)
 		return 0;
 	return milli;

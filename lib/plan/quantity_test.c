@@ -32,7 +32,8 @@ static void test_suffixes(void **state)
 
 static void test_what_is_none(void **state)
 {
-	static const char *const wrong[] = { "", "m", "1x", " 1", "1 ", "Gi", "nan", "inf", "1GiB", "9E9E" };
+	static const char *const wrong[] = { "",   "m",   "1x",  " 1",   "1 ",
+					     "Gi", "nan", "inf", "1GiB", "9E9E" };
 
 	(void)state;
 	for (size_t i = 0; i < O2_COUNT(wrong); i++) {
@@ -57,14 +58,18 @@ static struct o2_doc *json(const char *text)
 static void test_pod_sums(void **state)
 {
 	O2_AUTO(o2_doc_freep)
-	struct o2_doc *template = json("{\"spec\":{\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"100m\"},\"limits\":{\"cpu\":\"1\"}}},"
-				       "{\"resources\":{\"limits\":{\"cpu\":\"200m\",\"memory\":\"1Mi\"}}}],"
-				       "\"initContainers\":[{\"resources\":{\"requests\":{\"cpu\":\"900m\"}}}]}}");
+	struct o2_doc *template =
+		json("{\"spec\":{\"containers\":[{\"resources\":{\"requests\":{\"cpu\":\"100m\"},"
+		     "\"limits\":{\"cpu\":\"1\"}}},"
+		     "{\"resources\":{\"limits\":{\"cpu\":\"200m\",\"memory\":\"1Mi\"}}}],"
+		     "\"initContainers\":[{\"resources\":{\"requests\":{\"cpu\":\"900m\"}}}]}}");
 
 	(void)state;
-	assert_int_equal(o2_quantity_of_pod(template, "requests", "cpu"), 900); /* the init container needs more than the rest together */
+	assert_int_equal(o2_quantity_of_pod(template, "requests", "cpu"),
+			 900); /* the init container needs more than the rest together */
 	assert_int_equal(o2_quantity_of_pod(template, "limits", "cpu"), 1200);
-	assert_int_equal(o2_quantity_of_pod(template, "requests", "memory"), INT64_C(1048576000)); /* an absent request is the limit */
+	assert_int_equal(o2_quantity_of_pod(template, "requests", "memory"),
+			 INT64_C(1048576000)); /* an absent request is the limit */
 	assert_int_equal(o2_quantity_of_pod(NULL, "requests", "cpu"), 0);
 }
 

@@ -7,18 +7,21 @@
 
 /* What a step's apply sees. Everything is borrowed. */
 struct o2_step_context {
-	struct o2_plan *plan;     /* NULL when a COMMITTED migration is finished without its plan */
+	struct o2_plan *plan; /* NULL when a COMMITTED migration is finished without its plan */
 	struct o2_record *record;
 	const struct o2_plan_options *options;
-	struct o2_doc *ways_in;   /* array; filled by `open`: { "object", "old", "new" } */
+	struct o2_doc *ways_in; /* array; filled by `open`: { "object", "old", "new" } */
 };
 
 struct o2_step_type {
 	const char *name;
 	const char *phase;
-	int (*check)(struct o2_plan *plan, struct o2_plan_step *step, enum o2_plan_depth depth, struct o2_err *err);
-	int (*apply)(struct o2_step_context *context, struct o2_plan_step *step, struct o2_err *err);
-	int (*undo)(struct o2_record *record, const struct o2_record_entry *const *entries, size_t count, struct o2_err *err);
+	int (*check)(struct o2_plan *plan, struct o2_plan_step *step, enum o2_plan_depth depth,
+		     struct o2_err *err);
+	int (*apply)(struct o2_step_context *context, struct o2_plan_step *step,
+		     struct o2_err *err);
+	int (*undo)(struct o2_record *record, const struct o2_record_entry *const *entries,
+		    size_t count, struct o2_err *err);
 	void (*cost)(const struct o2_plan *plan, struct o2_plan_step *step); /* sets predicted_ms */
 };
 

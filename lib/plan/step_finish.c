@@ -4,7 +4,8 @@
 O2_STEP_APPLY(o2_step_decide_apply)
 {
 	(void)step;
-	if (o2_record_head(context->record)->state == O2_STATE_OPEN && o2_record_decide(context->record, err) < 0)
+	if (o2_record_head(context->record)->state == O2_STATE_OPEN &&
+	    o2_record_decide(context->record, err) < 0)
 		return err->code;
 	return o2_record_mirror(context->record, err);
 }
@@ -20,9 +21,11 @@ static int keep(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
 	struct found *found = arg;
 
 	O2_GROW(found->items, found->count, found->cap);
-	found->items[found->count++] = (struct o2_record_object){ .kind = kind,
-								  .ns = o2_xstrdup_null(o2_doc_str(item, "/metadata/namespace", NULL)),
-								  .name = o2_xstrdup(o2_doc_str(item, "/metadata/name", "")) };
+	found->items[found->count++] = (struct o2_record_object){
+		.kind = kind,
+		.ns = o2_xstrdup_null(o2_doc_str(item, "/metadata/namespace", NULL)),
+		.name = o2_xstrdup(o2_doc_str(item, "/metadata/name", ""))
+	};
 	return 0;
 }
 
@@ -49,7 +52,8 @@ O2_STEP_APPLY(o2_step_finish_apply)
 {
 	/* The report goes into the record with the very write that ends it, so this step can only say of itself that it is done. */
 	step->state = O2_STEP_DONE;
-	O2_AUTO(o2_doc_freep) struct o2_doc *report = context->plan ? o2_plan_report(context->plan) : NULL;
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *report = context->plan ? o2_plan_report(context->plan) : NULL;
 
 	return o2_record_finish(context->record, report, err);
 }
@@ -70,7 +74,9 @@ struct o2_doc *o2_plan_report(const struct o2_plan *plan)
 		o2_doc_set_str(row, "detail", step->detail);
 		o2_doc_set_str(row, "state", o2_plan_step_state_name(step->state));
 		o2_doc_set(row, "predictedMs", o2_doc_int_new(step->predicted_ms));
-		o2_doc_set(row, "actualMs", step->actual_ms < 0 ? o2_doc_null_new() : o2_doc_int_new(step->actual_ms));
+		o2_doc_set(row, "actualMs",
+			   step->actual_ms < 0 ? o2_doc_null_new()
+					       : o2_doc_int_new(step->actual_ms));
 		actual += step->actual_ms < 0 ? 0 : step->actual_ms;
 		o2_doc_append(steps, row);
 	}

@@ -4,12 +4,17 @@
 static int see_free(struct o2_plan *plan, enum o2_side side, const char *ns, struct o2_err *err)
 {
 	struct o2_kube *kube = plan->kube[side];
-	O2_AUTO(o2_doc_freep) struct o2_doc *lock = o2_kube_get(kube, o2_kube_kind_find(kube, "", "ConfigMap"), ns, "os2os-lock", err);
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *lock =
+		o2_kube_get(kube, o2_kube_kind_find(kube, "", "ConfigMap"), ns, "os2os-lock", err);
 	const char *id = o2_doc_str(lock, "/data/transaction", "?");
-	O2_AUTO(o2_freep) char *remedy = o2_xasprintf("wait for its end, or run 'os2os recover %s' if its process is gone", id);
+	O2_AUTO(o2_freep)
+	char *remedy = o2_xasprintf(
+		"wait for its end, or run 'os2os recover %s' if its process is gone", id);
 
 	if (lock) {
-		o2_plan_block(plan, "lock", O2_PLAN_PROVED, ns, remedy, "is held in %s by transaction %s (%s)", o2_kube_name(kube), id,
+		o2_plan_block(plan, "lock", O2_PLAN_PROVED, ns, remedy,
+			      "is held in %s by transaction %s (%s)", o2_kube_name(kube), id,
 			      o2_doc_str(lock, "/data/holder", "?"));
 		return 0;
 	}
@@ -22,7 +27,8 @@ static int see_free(struct o2_plan *plan, enum o2_side side, const char *ns, str
 
 O2_STEP_CHECK(o2_step_lock_check)
 {
-	const struct o2_strs *from = o2_app_source_namespaces(plan->app), *to = o2_app_target_namespaces(plan->app);
+	const struct o2_strs *from = o2_app_source_namespaces(plan->app),
+			     *to = o2_app_target_namespaces(plan->app);
 
 	(void)step, (void)depth;
 	for (size_t i = 0; i < from->count; i++) {
@@ -30,7 +36,8 @@ O2_STEP_CHECK(o2_step_lock_check)
 			return err->code;
 	}
 	for (size_t i = 0; i < to->count; i++) {
-		if (!o2_plan_namespace_is_new(plan, to->items[i]) && see_free(plan, O2_TARGET, to->items[i], err) < 0)
+		if (!o2_plan_namespace_is_new(plan, to->items[i]) &&
+		    see_free(plan, O2_TARGET, to->items[i], err) < 0)
 			return err->code;
 	}
 	return 0;
@@ -39,7 +46,8 @@ O2_STEP_CHECK(o2_step_lock_check)
 O2_STEP_APPLY(o2_step_lock_apply)
 {
 	const struct o2_plan *plan = context->plan;
-	const struct o2_strs *from = o2_app_source_namespaces(plan->app), *to = o2_app_target_namespaces(plan->app);
+	const struct o2_strs *from = o2_app_source_namespaces(plan->app),
+			     *to = o2_app_target_namespaces(plan->app);
 
 	(void)step;
 	for (size_t i = 0; i < from->count; i++) {
@@ -47,7 +55,8 @@ O2_STEP_APPLY(o2_step_lock_apply)
 			return err->code;
 	}
 	for (size_t i = 0; i < to->count; i++) {
-		if (!o2_plan_namespace_is_new(plan, to->items[i]) && o2_record_lock(context->record, O2_TARGET, to->items[i], err) < 0)
+		if (!o2_plan_namespace_is_new(plan, to->items[i]) &&
+		    o2_record_lock(context->record, O2_TARGET, to->items[i], err) < 0)
 			return err->code;
 	}
 	return 0;
@@ -75,11 +84,16 @@ O2_STEP_APPLY(o2_step_record_apply)
 	return o2_step_lock_apply(context, step, err);
 }
 
-static void declare(struct o2_record *record, const struct o2_plan_step *step, const char *api_version, const char *kind, const char *ns,
-		    const char *name)
+static void declare(struct o2_record *record, const struct o2_plan_step *step,
+		    const char *api_version, const char *kind, const char *ns, const char *name)
 {
-	struct o2_record_entry entry = { .step = (char *)step->type->name, .side = O2_TARGET, .api_version = (char *)api_version,
-					 .kind = (char *)kind, .ns = (char *)ns, .name = (char *)name, .wave = step->wave };
+	struct o2_record_entry entry = { .step = (char *)step->type->name,
+					 .side = O2_TARGET,
+					 .api_version = (char *)api_version,
+					 .kind = (char *)kind,
+					 .ns = (char *)ns,
+					 .name = (char *)name,
+					 .wave = step->wave };
 
 	o2_record_declare(record, &entry);
 }
@@ -95,14 +109,17 @@ void o2_plan_declare(const struct o2_plan *plan, struct o2_record *record)
 		if (!step->type->undo)
 			continue;
 		for (size_t i = 0; id == O2_STEP_NAMESPACE && i < plan->new_namespaces.count; i++)
-			declare(record, step, "v1", "Namespace", NULL, plan->new_namespaces.items[i]);
+			declare(record, step, "v1", "Namespace", NULL,
+				plan->new_namespaces.items[i]);
 		for (size_t i = 0; id == O2_STEP_OWNER && i < namespaces->count; i++)
-			declare(record, step, "v1", "ConfigMap", namespaces->items[i], o2_record_id(record));
+			declare(record, step, "v1", "ConfigMap", namespaces->items[i],
+				o2_record_id(record));
 		for (size_t i = 0; i < step->object_count; i++) {
-			const struct o2_app_object *object = o2_app_object(plan->app, step->objects[i]);
+			const struct o2_app_object *object =
+				o2_app_object(plan->app, step->objects[i]);
 
-			declare(record, step, object->target_kind->api_version, object->target_kind->kind, object->target_ns,
-				object->target_name);
+			declare(record, step, object->target_kind->api_version,
+				object->target_kind->kind, object->target_ns, object->target_name);
 		}
 	}
 }

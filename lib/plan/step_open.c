@@ -37,33 +37,43 @@ static int64_t wave_of(const struct o2_doc *item)
 }
 
 /* Items of one wave and one operation as objects. Returns how many. */
-static size_t select_items(struct o2_kube *kube, const struct o2_doc *items, int64_t wave, const char *op, struct o2_record_object *out)
+static size_t select_items(struct o2_kube *kube, const struct o2_doc *items, int64_t wave,
+			   const char *op, struct o2_record_object *out)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < o2_doc_count(items); i++) {
 		const struct o2_doc *item = o2_doc_item(items, i);
 		const struct o2_kube_kind *kind =
-			o2_kube_kind_exact(kube, o2_doc_member_str(item, "apiVersion", ""), o2_doc_member_str(item, "kind", ""));
+			o2_kube_kind_exact(kube, o2_doc_member_str(item, "apiVersion", ""),
+					   o2_doc_member_str(item, "kind", ""));
 
-		if (kind && wave_of(item) == wave && strcmp(o2_doc_member_str(item, "op", ""), op) == 0)
-			out[count++] = (struct o2_record_object){ .kind = kind, .ns = o2_doc_member_str(item, "namespace", NULL),
-								  .name = o2_doc_member_str(item, "name", ""), .object = o2_doc_member(item, "body") };
+		if (kind && wave_of(item) == wave &&
+		    strcmp(o2_doc_member_str(item, "op", ""), op) == 0)
+			out[count++] = (struct o2_record_object){
+				.kind = kind,
+				.ns = o2_doc_member_str(item, "namespace", NULL),
+				.name = o2_doc_member_str(item, "name", ""),
+				.object = o2_doc_member(item, "body")
+			};
 	}
 	return count;
 }
 
 /* What opens together: changes first, since late objects may point at them. */
-static int open_wave(struct o2_step_context *context, const struct o2_doc *items, int64_t wave, struct o2_err *err)
+static int open_wave(struct o2_step_context *context, const struct o2_doc *items, int64_t wave,
+		     struct o2_err *err)
 {
 	struct o2_kube *kube = o2_record_kube(context->record, O2_TARGET);
 	struct o2_record_object *objects = o2_xcalloc(o2_doc_count(items) + 1, sizeof(*objects));
 	size_t count = select_items(kube, items, wave, "change", objects);
-	int code = o2_record_change_many(context->record, objects, count, "opened", O2_STATE_COMMITTED, err);
+	int code = o2_record_change_many(context->record, objects, count, "opened",
+					 O2_STATE_COMMITTED, err);
 
 	if (code == 0) {
 		count = select_items(kube, items, wave, "create", objects);
-		code = o2_record_create_many(context->record, objects, count, false, O2_STATE_COMMITTED, err);
+		code = o2_record_create_many(context->record, objects, count, false,
+					     O2_STATE_COMMITTED, err);
 	}
 	free(objects);
 	return code;
@@ -76,9 +86,11 @@ static void note_ways_in(struct o2_step_context *context, const struct o2_doc *i
 
 	for (size_t i = 0; i < o2_doc_count(items); i++) {
 		const struct o2_doc *item = o2_doc_item(items, i);
-		const char *ns = o2_doc_member_str(item, "namespace", NULL), *name = o2_doc_member_str(item, "name", "");
+		const char *ns = o2_doc_member_str(item, "namespace", NULL),
+			   *name = o2_doc_member_str(item, "name", "");
 		const char *kind_name = o2_doc_member_str(item, "kind", "");
-		const struct o2_kube_kind *kind = o2_kube_kind_exact(kube, o2_doc_member_str(item, "apiVersion", ""), kind_name);
+		const struct o2_kube_kind *kind = o2_kube_kind_exact(
+			kube, o2_doc_member_str(item, "apiVersion", ""), kind_name);
 		O2_AUTO(o2_doc_freep) struct o2_doc *now = NULL;
 		struct o2_doc *way;
 
@@ -86,7 +98,9 @@ static void note_ways_in(struct o2_step_context *context, const struct o2_doc *i
 			continue;
 		now = o2_kube_get(kube, kind, ns, name, NULL);
 		O2_AUTO(o2_freep) char *new_address = o2_plan_address(now);
-		O2_AUTO(o2_freep) char *label = o2_xasprintf("%s %s%s%s", kind_name, ns ? ns : "", ns ? "/" : "", name);
+		O2_AUTO(o2_freep)
+		char *label =
+			o2_xasprintf("%s %s%s%s", kind_name, ns ? ns : "", ns ? "/" : "", name);
 		way = o2_doc_object_new();
 		o2_doc_set_str(way, "object", label);
 		o2_doc_set_str(way, "old", o2_doc_member_str(item, "old", ""));
@@ -104,7 +118,8 @@ O2_STEP_APPLY(o2_step_open_apply)
 	if (!items)
 		return err->code;
 	for (size_t i = 0; i < o2_doc_count(items); i++)
-		last = wave_of(o2_doc_item(items, i)) > last ? wave_of(o2_doc_item(items, i)) : last;
+		last = wave_of(o2_doc_item(items, i)) > last ? wave_of(o2_doc_item(items, i))
+							     : last;
 	for (int64_t wave = 0; wave <= last; wave++) {
 		if (open_wave(context, items, wave, err) < 0)
 			return err->code;
@@ -132,11 +147,14 @@ O2_STEP_APPLY(o2_step_switch_apply)
 		if (code == -O2_ECANCELED || attempt == SWITCH_ATTEMPTS)
 			break;
 		o2_err_clear(err);
-		o2_log(O2_WARN, "--on-switch command ended with status %d; trying again (%d of %d)", status, attempt, SWITCH_ATTEMPTS);
+		o2_log(O2_WARN, "--on-switch command ended with status %d; trying again (%d of %d)",
+		       status, attempt, SWITCH_ATTEMPTS);
 		o2_clock_sleep_ms(SWITCH_PAUSE_MS);
 	}
 	o2_strs_release(&env);
 	if (code == 0 && status != 0)
-		code = o2_fail(err, O2_ETRANSIENT, "--on-switch command '%s' ended with status %d, %d times", command, status, SWITCH_ATTEMPTS);
+		code = o2_fail(err, O2_ETRANSIENT,
+			       "--on-switch command '%s' ended with status %d, %d times", command,
+			       status, SWITCH_ATTEMPTS);
 	return code;
 }

@@ -11,7 +11,8 @@ O2_STEP_CHECK(o2_step_namespace_check)
 {
 	(void)step, (void)depth, (void)err;
 	for (size_t i = 0; i < plan->new_namespaces.count; i++)
-		o2_plan_find(plan, "namespaces", O2_PLAN_PROVED, plan->new_namespaces.items[i], "", "is absent on B and is created");
+		o2_plan_find(plan, "namespaces", O2_PLAN_PROVED, plan->new_namespaces.items[i], "",
+			     "is absent on B and is created");
 	return 0;
 }
 
@@ -33,7 +34,8 @@ static int await_service_account(struct o2_kube *kube, const char *ns, struct o2
 	int64_t give_up = o2_clock_ms() + SETTLE_TIMEOUT_MS;
 
 	for (;;) {
-		O2_AUTO(o2_doc_freep) struct o2_doc *account = o2_kube_get(kube, kind, ns, "default", err);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *account = o2_kube_get(kube, kind, ns, "default", err);
 
 		if (account)
 			return 0;
@@ -41,8 +43,10 @@ static int await_service_account(struct o2_kube *kube, const char *ns, struct o2
 			return err->code;
 		o2_err_clear(err);
 		if (o2_clock_ms() > give_up)
-			return o2_fail(err, O2_ETRANSIENT, "namespace '%s' in %s got no default service account within %d s", ns, o2_kube_name(kube),
-				       SETTLE_TIMEOUT_MS / 1000);
+			return o2_fail(
+				err, O2_ETRANSIENT,
+				"namespace '%s' in %s got no default service account within %d s",
+				ns, o2_kube_name(kube), SETTLE_TIMEOUT_MS / 1000);
 		if (o2_cancel_check(err) < 0)
 			return err->code;
 		o2_clock_sleep_ms(SETTLE_POLL_MS);
@@ -58,9 +62,11 @@ O2_STEP_APPLY(o2_step_namespace_apply)
 		return err->code;
 	for (size_t i = 0; i < plan->new_namespaces.count; i++) {
 		const char *ns = plan->new_namespaces.items[i];
-		O2_AUTO(o2_doc_freep) struct o2_doc *body = o2_app_target_namespace(plan->app, index_of(plan, ns));
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *body = o2_app_target_namespace(plan->app, index_of(plan, ns));
 
-		if (o2_record_create_namespace(context->record, ns, body, err) < 0 || o2_record_lock(context->record, O2_TARGET, ns, err) < 0 ||
+		if (o2_record_create_namespace(context->record, ns, body, err) < 0 ||
+		    o2_record_lock(context->record, O2_TARGET, ns, err) < 0 ||
 		    await_service_account(plan->kube[O2_TARGET], ns, err) < 0)
 			return err->code;
 	}
@@ -72,7 +78,8 @@ O2_STEP_APPLY(o2_step_owner_apply)
 	const struct o2_strs *namespaces = o2_app_target_namespaces(context->plan->app);
 
 	(void)step;
-	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 || o2_record_create_mirror(context->record, err) < 0)
+	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
+	    o2_record_create_mirror(context->record, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < namespaces->count; i++) {
 		if (o2_record_create_owner(context->record, namespaces->items[i], err) < 0)
@@ -102,10 +109,15 @@ O2_STEP_APPLY(o2_step_create_apply)
 	for (size_t i = 0; i < step->object_count; i++) {
 		const struct o2_app_object *object = o2_app_object(app, step->objects[i]);
 
-		objects[i] = (struct o2_record_object){ .kind = object->target_kind, .ns = object->target_ns, .name = object->target_name,
-							.object = o2_app_target(app, step->objects[i], O2_APP_INERT) };
+		objects[i] =
+			(struct o2_record_object){ .kind = object->target_kind,
+						   .ns = object->target_ns,
+						   .name = object->target_name,
+						   .object = o2_app_target(app, step->objects[i],
+									   O2_APP_INERT) };
 	}
-	code = o2_record_create_many(context->record, objects, step->object_count, true, O2_STATE_OPEN, err);
+	code = o2_record_create_many(context->record, objects, step->object_count, true,
+				     O2_STATE_OPEN, err);
 	for (size_t i = 0; i < step->object_count; i++)
 		o2_doc_free((struct o2_doc *)objects[i].object);
 	free(objects);
@@ -113,8 +125,8 @@ O2_STEP_APPLY(o2_step_create_apply)
 }
 
 /* Entries of one wave as objects to remove; kinds that B no longer serves have no objects. */
-static int remove_wave(struct o2_record *record, const struct o2_record_entry *const *entries, size_t count, int wave, bool foreground,
-		       struct o2_err *err)
+static int remove_wave(struct o2_record *record, const struct o2_record_entry *const *entries,
+		       size_t count, int wave, bool foreground, struct o2_err *err)
 {
 	struct o2_record_object *objects = o2_xcalloc(count ? count : 1, sizeof(*objects));
 	size_t found = 0;
@@ -125,9 +137,12 @@ static int remove_wave(struct o2_record *record, const struct o2_record_entry *c
 
 		if (entries[i]->wave != wave)
 			continue;
-		kind = o2_kube_kind_exact(o2_record_kube(record, O2_TARGET), entries[i]->api_version, entries[i]->kind);
+		kind = o2_kube_kind_exact(o2_record_kube(record, O2_TARGET),
+					  entries[i]->api_version, entries[i]->kind);
 		if (kind)
-			objects[found++] = (struct o2_record_object){ .kind = kind, .ns = entries[i]->ns, .name = entries[i]->name };
+			objects[found++] = (struct o2_record_object){ .kind = kind,
+								      .ns = entries[i]->ns,
+								      .name = entries[i]->name };
 	}
 	code = o2_record_remove_many(record, objects, found, foreground, err);
 	free(objects);
@@ -135,8 +150,8 @@ static int remove_wave(struct o2_record *record, const struct o2_record_entry *c
 }
 
 /* What was created last goes first. */
-int o2_plan_remove_entries(struct o2_record *record, const struct o2_record_entry *const *entries, size_t count, bool foreground,
-			   struct o2_err *err)
+int o2_plan_remove_entries(struct o2_record *record, const struct o2_record_entry *const *entries,
+			   size_t count, bool foreground, struct o2_err *err)
 {
 	int wave = 0;
 

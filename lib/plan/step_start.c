@@ -8,9 +8,9 @@
 #include "kube/health.h"
 
 #define POLL_MS 300
-#define RECORD_POLL_MS 2000  /* how soon a cancel from elsewhere is seen */
+#define RECORD_POLL_MS 2000 /* how soon a cancel from elsewhere is seen */
 #define POD_LOOK_MS 1500
-#define BROKEN_FOR_MS 10000  /* a pod that can't start gets this long to mend itself */
+#define BROKEN_FOR_MS 10000 /* a pod that can't start gets this long to mend itself */
 #define LOG_LINES 3
 
 O2_STEP_CHECK(o2_step_start_check)
@@ -20,8 +20,9 @@ O2_STEP_CHECK(o2_step_start_check)
 	(void)depth, (void)err;
 	for (size_t i = 0; i < step->object_count; i++)
 		pods += (size_t)o2_app_object(plan->app, step->objects[i])->replicas;
-	o2_plan_find(plan, "room for pods", O2_PLAN_UNKNOWN, "", "", "%zu pods have to find room on B's nodes in wave %d; seen when they start", pods,
-		     step->wave);
+	o2_plan_find(plan, "room for pods", O2_PLAN_UNKNOWN, "", "",
+		     "%zu pods have to find room on B's nodes in wave %d; seen when they start",
+		     pods, step->wave);
 	return 0;
 }
 
@@ -34,13 +35,18 @@ static int arm(struct o2_step_context *context, const struct o2_plan_step *step,
 
 	for (size_t i = 0; i < step->object_count; i++) {
 		const struct o2_app_object *object = o2_app_object(app, step->objects[i]);
-		O2_AUTO(o2_doc_freep) struct o2_doc *full = o2_app_target(app, step->objects[i], O2_APP_FULL);
-		O2_AUTO(o2_doc_freep) struct o2_doc *inert = o2_app_target(app, step->objects[i], O2_APP_INERT);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *full = o2_app_target(app, step->objects[i], O2_APP_FULL);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *inert = o2_app_target(app, step->objects[i], O2_APP_INERT);
 
-		objects[i] = (struct o2_record_object){ .kind = object->target_kind, .ns = object->target_ns, .name = object->target_name,
+		objects[i] = (struct o2_record_object){ .kind = object->target_kind,
+							.ns = object->target_ns,
+							.name = object->target_name,
 							.object = o2_doc_merge_diff(inert, full) };
 	}
-	code = o2_record_change_many(context->record, objects, step->object_count, "started", O2_STATE_OPEN, err);
+	code = o2_record_change_many(context->record, objects, step->object_count, "started",
+				     O2_STATE_OPEN, err);
 	for (size_t i = 0; i < step->object_count; i++)
 		o2_doc_free((struct o2_doc *)objects[i].object);
 	free(objects);
@@ -69,7 +75,8 @@ static char *pod_selector(const struct o2_doc *workload)
 		return NULL;
 	o2_buf_init(&text, 8192);
 	for (struct o2_doc_iter it = o2_doc_iter(labels); o2_doc_next(&it);)
-		o2_buf_addf(&text, "%s%s=%s", text.len > 0 ? "," : "", it.name, o2_doc_text(it.value));
+		o2_buf_addf(&text, "%s%s=%s", text.len > 0 ? "," : "", it.name,
+			    o2_doc_text(it.value));
 	char *selector = o2_buf_steal(&text);
 	o2_buf_release(&text);
 	return selector;
@@ -93,9 +100,11 @@ static int look_at_pod(void *arg, const struct o2_kube_kind *kind, struct o2_doc
 		return 0;
 	o2_buf_init(&why, 1024);
 	health = o2_kube_pod_health(pod, &why);
-	if (health != O2_KUBE_HEALTH_READY && why.len > 0 && (pods->why.len == 0 || (health == O2_KUBE_HEALTH_FAILED && !pods->failed))) {
+	if (health != O2_KUBE_HEALTH_READY && why.len > 0 &&
+	    (pods->why.len == 0 || (health == O2_KUBE_HEALTH_FAILED && !pods->failed))) {
 		o2_buf_clear(&pods->why);
-		o2_buf_addf(&pods->why, "pod '%s': %s", o2_doc_str(pod, "/metadata/name", "?"), why.data);
+		o2_buf_addf(&pods->why, "pod '%s': %s", o2_doc_str(pod, "/metadata/name", "?"),
+			    why.data);
 		free(pods->name);
 		pods->name = o2_xstrdup(o2_doc_str(pod, "/metadata/name", ""));
 		pods->failed = health == O2_KUBE_HEALTH_FAILED;
@@ -105,12 +114,16 @@ static int look_at_pod(void *arg, const struct o2_kube_kind *kind, struct o2_doc
 }
 
 /* The reason why a workload is not ready, from its pods; replaces `why` if it says more. True: waiting will not mend it. */
-static bool explain(struct waiting *waiting, const struct o2_app_object *object, const struct o2_doc *workload)
+static bool explain(struct waiting *waiting, const struct o2_app_object *object,
+		    const struct o2_doc *workload)
 {
 	struct o2_kube *kube = waiting->context->plan->kube[O2_TARGET];
 	O2_AUTO(o2_freep) char *selector = pod_selector(workload);
 	struct pods pods = { 0 };
-	struct o2_kube_list list = { .kind = o2_kube_kind_find(kube, "", "Pod"), .ns = object->target_ns, .selector = selector, .fn = look_at_pod,
+	struct o2_kube_list list = { .kind = o2_kube_kind_find(kube, "", "Pod"),
+				     .ns = object->target_ns,
+				     .selector = selector,
+				     .fn = look_at_pod,
 				     .arg = &pods };
 	bool failed;
 
@@ -120,7 +133,8 @@ static bool explain(struct waiting *waiting, const struct o2_app_object *object,
 	/* Only an explanation: if the pods may not be listed, the workload's own words have to do. */
 	if (o2_kube_list(kube, &list, NULL) == 0 && pods.why.len > 0) {
 		o2_buf_clear(&waiting->why);
-		o2_buf_addf(&waiting->why, "%s %s/%s: %s", object->target_kind->kind, object->target_ns, object->target_name, pods.why.data);
+		o2_buf_addf(&waiting->why, "%s %s/%s: %s", object->target_kind->kind,
+			    object->target_ns, object->target_name, pods.why.data);
 	}
 	failed = pods.failed;
 	o2_kube_list_release(&list);
@@ -131,7 +145,8 @@ static bool explain(struct waiting *waiting, const struct o2_app_object *object,
 
 static int fail_wave(struct waiting *waiting, const char *what, struct o2_err *err)
 {
-	return o2_fail(err, O2_ETRANSIENT, "B did not start: %s%s%s", waiting->why.data, what[0] ? "; " : "", what);
+	return o2_fail(err, O2_ETRANSIENT, "B did not start: %s%s%s", waiting->why.data,
+		       what[0] ? "; " : "", what);
 }
 
 /* Look at each workload once. Negative: one of them failed for good. */
@@ -140,13 +155,16 @@ static int look_at_wave(struct waiting *waiting, struct o2_err *err)
 	struct o2_app *app = waiting->context->plan->app;
 	struct o2_kube *kube = waiting->context->plan->kube[O2_TARGET];
 	struct o2_kube_read *reads = o2_xcalloc(waiting->step->object_count, sizeof(*reads));
-	bool look_at_pods = o2_clock_ms() >= waiting->next_pod_look_ms, broken = false, lost = false;
+	bool look_at_pods = o2_clock_ms() >= waiting->next_pod_look_ms, broken = false,
+	     lost = false;
 	int code = 0;
 
 	for (size_t i = 0; i < waiting->step->object_count; i++) {
 		const struct o2_app_object *object = o2_app_object(app, waiting->step->objects[i]);
 
-		reads[i] = (struct o2_kube_read){ .kind = object->target_kind, .ns = object->target_ns, .name = object->target_name };
+		reads[i] = (struct o2_kube_read){ .kind = object->target_kind,
+						  .ns = object->target_ns,
+						  .name = object->target_name };
 	}
 	o2_kube_get_many(kube, reads, waiting->step->object_count);
 	waiting->ready_count = 0;
@@ -168,7 +186,9 @@ static int look_at_wave(struct waiting *waiting, struct o2_err *err)
 
 			waiting->ready_count += health == O2_KUBE_HEALTH_READY;
 			if (health != O2_KUBE_HEALTH_READY && waiting->why.len == 0)
-				o2_buf_addf(&waiting->why, "%s: %s", o2_app_target_label(app, waiting->step->objects[i]), why.data);
+				o2_buf_addf(&waiting->why, "%s: %s",
+					    o2_app_target_label(app, waiting->step->objects[i]),
+					    why.data);
 			if (health != O2_KUBE_HEALTH_READY && look_at_pods)
 				broken |= explain(waiting, object, reads[i].object);
 			if (health == O2_KUBE_HEALTH_FAILED && code == 0)
@@ -187,13 +207,16 @@ static int look_at_wave(struct waiting *waiting, struct o2_err *err)
 		else if (code == 0 && o2_clock_ms() - waiting->broken_since_ms > BROKEN_FOR_MS)
 			code = fail_wave(waiting, "", err);
 	}
-	waiting->lost_since_ms = !lost ? 0 : waiting->lost_since_ms ? waiting->lost_since_ms : o2_clock_ms();
+	waiting->lost_since_ms = !lost                    ? 0
+				 : waiting->lost_since_ms ? waiting->lost_since_ms
+							  : o2_clock_ms();
 	return code;
 }
 
 static int lost_timeout_ms(const struct o2_plan_options *options)
 {
-	return (options->lost_timeout_s > 0 ? options->lost_timeout_s : O2_PLAN_LOST_TIMEOUT_S) * 1000;
+	return (options->lost_timeout_s > 0 ? options->lost_timeout_s : O2_PLAN_LOST_TIMEOUT_S) *
+	       1000;
 }
 
 /* Interrupted, taken over, out of time? */
@@ -207,8 +230,9 @@ static int may_go_on(struct waiting *waiting, int64_t begin, struct o2_err *err)
 	if (waiting->lost_since_ms && now - waiting->lost_since_ms > lost_timeout_ms(options))
 		return fail_wave(waiting, "B was lost", err);
 	if (now - begin > o2_plan_start_timeout_ms(options))
-		return o2_fail(err, O2_ETRANSIENT, "B did not start within %d s (--start-timeout): %s", o2_plan_start_timeout_ms(options) / 1000,
-			       waiting->why.data);
+		return o2_fail(err, O2_ETRANSIENT,
+			       "B did not start within %d s (--start-timeout): %s",
+			       o2_plan_start_timeout_ms(options) / 1000, waiting->why.data);
 	if (now >= waiting->next_record_look_ms) {
 		waiting->next_record_look_ms = now + RECORD_POLL_MS;
 		return o2_record_check(waiting->context->record, O2_STATE_OPEN, err);
@@ -232,7 +256,8 @@ O2_STEP_APPLY(o2_step_start_apply)
 		code = look_at_wave(&waiting, err);
 		if (code < 0 || waiting.ready_count == step->object_count)
 			break;
-		o2_log_step((int64_t)waiting.ready_count, (int64_t)step->object_count, "waiting for %s", waiting.why.data);
+		o2_log_step((int64_t)waiting.ready_count, (int64_t)step->object_count,
+			    "waiting for %s", waiting.why.data);
 		code = may_go_on(&waiting, begin, err);
 		if (code == 0)
 			o2_clock_sleep_ms(POLL_MS);
@@ -255,16 +280,19 @@ O2_STEP_APPLY(o2_step_try_apply)
 
 	(void)step;
 	o2_strs_addf(&env, "OS2OS_TRANSACTION=%s", o2_record_id(context->record));
-	o2_strs_addf(&env, "OS2OS_NAMESPACE=%s", o2_record_head(context->record)->target_namespaces.items[0]);
+	o2_strs_addf(&env, "OS2OS_NAMESPACE=%s",
+		     o2_record_head(context->record)->target_namespaces.items[0]);
 	o2_strs_addf(&env, "OS2OS_TARGET=%s", options->target_name);
 	for (size_t i = 0; i < options->checks.count && code == 0; i++) {
 		int status = 0;
 
-		code = o2_process_shell(options->checks.items[i], &env, NULL, o2_plan_start_timeout_ms(options), &status, err);
+		code = o2_process_shell(options->checks.items[i], &env, NULL,
+					o2_plan_start_timeout_ms(options), &status, err);
 		if (code < 0)
 			code = o2_prefix(err, "check '%s'", options->checks.items[i]);
 		else if (status != 0)
-			code = o2_fail(err, O2_EINVALID, "check '%s' ended with status %d", options->checks.items[i], status);
+			code = o2_fail(err, O2_EINVALID, "check '%s' ended with status %d",
+				       options->checks.items[i], status);
 	}
 	o2_strs_release(&env);
 	return code;

@@ -2,7 +2,8 @@
 #include "plan/plan_internal.h"
 
 static const struct o2_step_type types[O2_STEP_ID_COUNT] = {
-#define O2_STEP(id, name, phase, check, apply, undo, cost) [O2_STEP_##id] = { name, phase, check, apply, undo, cost },
+#define O2_STEP(id, name, phase, check, apply, undo, cost) \
+	[O2_STEP_##id] = { name, phase, check, apply, undo, cost },
 #include "plan/steps.def"
 #undef O2_STEP
 };

@@ -11,7 +11,8 @@ O2_STEP_CHECK(o2_step_vote_check)
 	(void)depth, (void)err;
 	if (step->object_count > 0)
 		o2_plan_find(plan, "pods", O2_PLAN_UNKNOWN, "", "",
-			     "%zu pod templates are tried on B in the vote, and images when they start; a failure undoes everything",
+			     "%zu pod templates are tried on B in the vote, and images when they "
+			     "start; a failure undoes everything",
 			     step->object_count);
 	return 0;
 }
@@ -28,7 +29,9 @@ static struct o2_doc *pod_of(struct o2_doc *workload, size_t number)
 	o2_doc_put_str(pod, "/metadata/name", name);
 	for (size_t i = 0; i < o2_doc_count(claims); i++) {
 		const char *template = o2_doc_str(o2_doc_item(claims, i), "/metadata/name", "");
-		O2_AUTO(o2_freep) char *claim = o2_xasprintf("%s-%s-0", template, o2_doc_str(workload, "/metadata/name", ""));
+		O2_AUTO(o2_freep)
+		char *claim = o2_xasprintf("%s-%s-0", template,
+					   o2_doc_str(workload, "/metadata/name", ""));
 		struct o2_doc *volume = o2_doc_object_new();
 
 		o2_doc_put_str(volume, "/name", template);
@@ -41,15 +44,18 @@ static struct o2_doc *pod_of(struct o2_doc *workload, size_t number)
 }
 
 /* Dry-run all trials; the first objection is the error. */
-static int try_all(struct o2_kube *kube, struct o2_kube_trial *trials, size_t count, struct o2_app *app, const size_t *index, struct o2_err *err)
+static int try_all(struct o2_kube *kube, struct o2_kube_trial *trials, size_t count,
+		   struct o2_app *app, const size_t *index, struct o2_err *err)
 {
 	int code = 0;
 
 	o2_kube_try_create_many(kube, trials, count);
 	for (size_t i = 0; i < count; i++) {
-		if (trials[i].err.code < 0 && code == 0 && strcmp(trials[i].err.reason, "AlreadyExists") != 0) {
+		if (trials[i].err.code < 0 && code == 0 &&
+		    strcmp(trials[i].err.reason, "AlreadyExists") != 0) {
 			*err = trials[i].err;
-			code = o2_prefix(err, "B would refuse %s", o2_app_target_label(app, index[i]));
+			code = o2_prefix(err, "B would refuse %s",
+					 o2_app_target_label(app, index[i]));
 		}
 		o2_doc_free((struct o2_doc *)trials[i].object);
 		o2_doc_free(trials[i].result);
@@ -57,7 +63,8 @@ static int try_all(struct o2_kube *kube, struct o2_kube_trial *trials, size_t co
 	return code;
 }
 
-static int try_pods(struct o2_step_context *context, const struct o2_plan_step *step, struct o2_err *err)
+static int try_pods(struct o2_step_context *context, const struct o2_plan_step *step,
+		    struct o2_err *err)
 {
 	struct o2_app *app = context->plan->app;
 	struct o2_kube *kube = context->plan->kube[O2_TARGET];
@@ -67,13 +74,15 @@ static int try_pods(struct o2_step_context *context, const struct o2_plan_step *
 	int code;
 
 	for (size_t i = 0; i < step->object_count; i++) {
-		O2_AUTO(o2_doc_freep) struct o2_doc *workload = o2_app_target(app, step->objects[i], O2_APP_FULL);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *workload = o2_app_target(app, step->objects[i], O2_APP_FULL);
 		const struct o2_app_object *object = o2_app_object(app, step->objects[i]);
 
 		if (!o2_app_pod_template(workload) || strcmp(object->kind->kind, "Pod") == 0)
 			continue;
 		index[count] = step->objects[i];
-		trials[count] = (struct o2_kube_trial){ .kind = o2_kube_kind_find(kube, "", "Pod"), .ns = object->target_ns,
+		trials[count] = (struct o2_kube_trial){ .kind = o2_kube_kind_find(kube, "", "Pod"),
+							.ns = object->target_ns,
 							.object = pod_of(workload, count) };
 		count++;
 	}
@@ -94,11 +103,14 @@ static int try_late(struct o2_step_context *context, struct o2_err *err)
 	for (size_t i = 0; i < o2_app_count(app); i++) {
 		const struct o2_app_object *object = o2_app_object(app, i);
 
-		if (object->created != O2_APP_CREATED_LATE || !object->target_kind || context->plan->adopted[i])
+		if (object->created != O2_APP_CREATED_LATE || !object->target_kind ||
+		    context->plan->adopted[i])
 			continue;
 		index[count] = i;
-		trials[count++] = (struct o2_kube_trial){ .kind = object->target_kind, .ns = object->target_ns,
-							  .object = o2_app_target(app, i, O2_APP_FULL) };
+		trials[count++] =
+			(struct o2_kube_trial){ .kind = object->target_kind,
+						.ns = object->target_ns,
+						.object = o2_app_target(app, i, O2_APP_FULL) };
 	}
 	code = try_all(context->plan->kube[O2_TARGET], trials, count, app, index, err);
 	free(trials);
@@ -128,7 +140,8 @@ static struct o2_doc *opening_item(struct o2_plan *plan, size_t index)
 	if (late) {
 		o2_doc_set(item, "body", O2_STEAL(full));
 	} else {
-		O2_AUTO(o2_doc_freep) struct o2_doc *inert = o2_app_target(plan->app, index, O2_APP_INERT);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *inert = o2_app_target(plan->app, index, O2_APP_INERT);
 
 		o2_doc_set(item, "body", o2_doc_merge_diff(inert, full));
 	}

@@ -16,10 +16,13 @@ static int offer(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item
 	(void)kind;
 	if (!item)
 		return 0; /* the list began anew: whoever collects is told of an id twice, which changes nothing */
-	side = strcmp(o2_doc_str(item, "/metadata/labels/os2os.io~1record", ""), "source") == 0 ? O2_SOURCE : O2_TARGET;
+	side = strcmp(o2_doc_str(item, "/metadata/labels/os2os.io~1record", ""), "source") == 0
+		       ? O2_SOURCE
+		       : O2_TARGET;
 	/* A record that can't be read is shown, not hidden: it may be the one that is looked for. */
 	if (o2_record_head_from_doc(item, &head, NULL) < 0) {
-		snprintf(head.id, sizeof(head.id), "%s", o2_doc_str(item, "/metadata/labels/os2os.io~1txn", "?"));
+		snprintf(head.id, sizeof(head.id), "%s",
+			 o2_doc_str(item, "/metadata/labels/os2os.io~1txn", "?"));
 		head.reason = o2_xstrdup("the record can't be read");
 	}
 	if (side == O2_SOURCE && head.source_namespaces.count == 0)
@@ -30,14 +33,16 @@ static int offer(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item
 }
 
 /* List the records with certain roles, in the given namespaces or in all. */
-static int list_roles(struct o2_kube *kube, const struct o2_strs *namespaces, const char *selector, o2_kube_item_fn *fn, void *arg,
-		      struct o2_err *err)
+static int list_roles(struct o2_kube *kube, const struct o2_strs *namespaces, const char *selector,
+		      o2_kube_item_fn *fn, void *arg, struct o2_err *err)
 {
 	size_t count = namespaces && namespaces->count > 0 ? namespaces->count : 1;
 
 	for (size_t i = 0; i < count; i++) {
 		struct o2_kube_list list = { .kind = o2_record_kind(kube, "ConfigMap"),
-					     .ns = namespaces && namespaces->count > 0 ? namespaces->items[i] : NULL,
+					     .ns = namespaces && namespaces->count > 0
+							   ? namespaces->items[i]
+							   : NULL,
 					     .selector = selector,
 					     .fn = fn,
 					     .arg = arg };
@@ -50,11 +55,13 @@ static int list_roles(struct o2_kube *kube, const struct o2_strs *namespaces, co
 	return 0;
 }
 
-int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn, void *arg, struct o2_err *err)
+int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn,
+		   void *arg, struct o2_err *err)
 {
 	struct search search = { fn, arg };
 
-	return list_roles(kube, namespaces, O2_RECORD_LABEL_ROLE " in (source,target)", offer, &search, err);
+	return list_roles(kube, namespaces, O2_RECORD_LABEL_ROLE " in (source,target)", offer,
+			  &search, err);
 }
 
 struct lock_search {
@@ -67,10 +74,13 @@ static int offer_lock(void *arg, const struct o2_kube_kind *kind, struct o2_doc 
 	const struct lock_search *search = arg;
 
 	(void)kind;
-	return item ? search->fn(search->arg, o2_doc_str(item, "/metadata/namespace", ""), o2_doc_str(item, "/data/transaction", "")) : 0;
+	return item ? search->fn(search->arg, o2_doc_str(item, "/metadata/namespace", ""),
+				 o2_doc_str(item, "/data/transaction", ""))
+		    : 0;
 }
 
-int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_lock_fn *fn, void *arg, struct o2_err *err)
+int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces,
+			 o2_record_lock_fn *fn, void *arg, struct o2_err *err)
 {
 	struct lock_search search = { fn, arg };
 

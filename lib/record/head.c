@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 static const char *const state_names[O2_STATE_COUNT] = {
-	[O2_STATE_ABSENT] = "ABSENT",       [O2_STATE_OPEN] = "OPEN",       [O2_STATE_COMMITTED] = "COMMITTED",
-	[O2_STATE_DONE] = "DONE",           [O2_STATE_ABORTED] = "ABORTED",
+	[O2_STATE_ABSENT] = "ABSENT",       [O2_STATE_OPEN] = "OPEN",
+	[O2_STATE_COMMITTED] = "COMMITTED", [O2_STATE_DONE] = "DONE",
+	[O2_STATE_ABORTED] = "ABORTED",
 };
 
 const char *o2_record_state_name(enum o2_record_state state)
@@ -82,7 +83,8 @@ static struct o2_doc *head_data(const struct o2_record_head *head)
 	return data;
 }
 
-struct o2_doc *o2_record_head_to_doc(const struct o2_record *record, enum o2_side side, const char *stamp)
+struct o2_doc *o2_record_head_to_doc(const struct o2_record *record, enum o2_side side,
+				     const char *stamp)
 {
 	const char *role = side == O2_SOURCE ? "source" : "target";
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, role);
@@ -115,7 +117,8 @@ static char *get_text(const struct o2_doc *data, const char *key)
 	return o2_xstrdup(o2_doc_member_str(data, key, ""));
 }
 
-int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out, struct o2_err *err)
+int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out,
+			    struct o2_err *err)
 {
 	const struct o2_doc *data = o2_doc_member(map, "data");
 	const char *name = o2_doc_str(map, "/metadata/name", "?");
@@ -124,9 +127,12 @@ int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out
 	const char *report = o2_doc_member_str(data, "report", NULL);
 	enum o2_record_state state;
 
-	if (state_from_name(o2_doc_member_str(data, "state", ""), &state) < 0 || id[0] == '\0' || strlen(id) >= O2_RECORD_ID_SIZE)
-		return o2_fail(err, O2_ECORRUPT, "record '%s' can't be read: state or id is missing", name);
-	O2_AUTO(o2_doc_freep) struct o2_doc *options_doc = o2_doc_parse(options, strlen(options), err);
+	if (state_from_name(o2_doc_member_str(data, "state", ""), &state) < 0 || id[0] == '\0' ||
+	    strlen(id) >= O2_RECORD_ID_SIZE)
+		return o2_fail(err, O2_ECORRUPT,
+			       "record '%s' can't be read: state or id is missing", name);
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *options_doc = o2_doc_parse(options, strlen(options), err);
 	if (!options_doc)
 		return o2_prefix(err, "record '%s'", name);
 
@@ -140,8 +146,10 @@ int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out
 	out->target_name = get_text(data, "targetName");
 	out->source_cluster = get_text(data, "sourceCluster");
 	out->target_cluster = get_text(data, "targetCluster");
-	o2_strs_split(&out->source_namespaces, o2_doc_member_str(data, "sourceNamespaces", ""), ",");
-	o2_strs_split(&out->target_namespaces, o2_doc_member_str(data, "targetNamespaces", ""), ",");
+	o2_strs_split(&out->source_namespaces, o2_doc_member_str(data, "sourceNamespaces", ""),
+		      ",");
+	o2_strs_split(&out->target_namespaces, o2_doc_member_str(data, "targetNamespaces", ""),
+		      ",");
 	out->options = O2_STEAL(options_doc);
 	out->plan_digest = get_text(data, "planDigest");
 	out->write_set_digest = get_text(data, "writeSetDigest");

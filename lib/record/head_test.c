@@ -109,8 +109,10 @@ static void test_ownership_is_by_label(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),          cmocka_unit_test(test_finalizer_until_clean),
-		cmocka_unit_test(test_damaged_records_are_refused), cmocka_unit_test(test_ids_differ),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_finalizer_until_clean),
+		cmocka_unit_test(test_damaged_records_are_refused),
+		cmocka_unit_test(test_ids_differ),
 		cmocka_unit_test(test_ownership_is_by_label),
 	};
 

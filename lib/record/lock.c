@@ -16,24 +16,30 @@ static struct o2_doc *lock_doc(const struct o2_record *record, const char *ns)
 }
 
 /* Who holds it, as the error; O2_ENOTFOUND if it is gone meanwhile. */
-static int name_holder(struct o2_record *record, struct o2_kube *kube, const char *ns, struct o2_err *err)
+static int name_holder(struct o2_record *record, struct o2_kube *kube, const char *ns,
+		       struct o2_err *err)
 {
 	O2_AUTO(o2_doc_freep)
-	struct o2_doc *lock = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), ns, O2_RECORD_LOCK_NAME, err);
+	struct o2_doc *lock = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), ns,
+					    O2_RECORD_LOCK_NAME, err);
 	const char *id = o2_doc_str(lock, "/data/transaction", "?");
 
 	if (!lock)
 		return err->code;
 	return o2_fail(err, O2_EBUSY,
-		       "namespace '%s' in %s is held by transaction %s (%s); wait for its end, or run 'os2os recover %s' if its process is gone", ns,
-		       o2_kube_name(kube), id, o2_doc_str(lock, "/data/holder", "?"), id);
+		       "namespace '%s' in %s is held by transaction %s (%s); wait for its end, or "
+		       "run 'os2os recover %s' if its process is gone",
+		       ns, o2_kube_name(kube), id, o2_doc_str(lock, "/data/holder", "?"), id);
 }
 
 int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[side];
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = lock_doc(record, ns);
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, "ConfigMap"), .ns = ns, .body = map };
+	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
+				       .kind = o2_record_kind(kube, "ConfigMap"),
+				       .ns = ns,
+				       .body = map };
 	int code;
 
 	(void)!o2_kube_write_one(kube, &write, NULL);
@@ -47,11 +53,13 @@ int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, 
 	return name_holder(record, kube, ns, err);
 }
 
-int o2_record_unlock(struct o2_record *record, enum o2_side side, const char *ns, struct o2_err *err)
+int o2_record_unlock(struct o2_record *record, enum o2_side side, const char *ns,
+		     struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[side];
 
-	return o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, O2_RECORD_LOCK_NAME, err);
+	return o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns,
+				    O2_RECORD_LOCK_NAME, err);
 }
 
 int o2_record_discard(struct o2_record *record, struct o2_err *err)
@@ -61,7 +69,8 @@ int o2_record_discard(struct o2_record *record, struct o2_err *err)
 		return err->code;
 	for (int side = O2_TARGET; side >= O2_SOURCE; side--) {
 		for (size_t i = 0; i < record->locks[side].count; i++) {
-			if (o2_record_unlock(record, (enum o2_side)side, record->locks[side].items[i], err) < 0)
+			if (o2_record_unlock(record, (enum o2_side)side,
+					     record->locks[side].items[i], err) < 0)
 				return err->code;
 		}
 	}
@@ -77,7 +86,8 @@ int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id,
 	for (int number = 0;; number++) {
 		O2_AUTO(o2_freep) char *suffix = o2_xasprintf("ws-%d", number);
 		O2_AUTO(o2_freep) char *name = o2_record_name(record, suffix);
-		O2_AUTO(o2_doc_freep) struct o2_doc *chunk = o2_record_get(record, kube, kind, ns, name, err);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *chunk = o2_record_get(record, kube, kind, ns, name, err);
 
 		if (!chunk && err->code != -O2_ENOTFOUND)
 			return err->code;

@@ -19,7 +19,8 @@ static int object_error(struct o2_err *err, const struct o2_err *cause)
 }
 
 /* Body of a CREATE: the object with label, and with an owner in its namespace. */
-static struct o2_doc *owned_body(const struct o2_record *record, const struct o2_record_object *object, bool owned)
+static struct o2_doc *owned_body(const struct o2_record *record,
+				 const struct o2_record_object *object, bool owned)
 {
 	struct o2_doc *body = o2_doc_copy(object->object);
 
@@ -52,12 +53,13 @@ static void count_done(void *arg, struct o2_kube_write *write)
 	(void)write;
 	progress->done++;
 	if (progress->done % 50 == 0)
-		o2_log_step((int64_t)progress->done, (int64_t)progress->total, "%s", progress->verb);
+		o2_log_step((int64_t)progress->done, (int64_t)progress->total, "%s",
+			    progress->verb);
 }
 
 /* Send the CREATEs that are still open and settle what was sent; `open` keeps those that were not begun. */
-static int create_round(struct o2_record *record, struct o2_kube_write *writes, size_t *open, size_t *open_count, struct progress *progress,
-			struct o2_err *err)
+static int create_round(struct o2_record *record, struct o2_kube_write *writes, size_t *open,
+			size_t *open_count, struct progress *progress, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
 	struct o2_kube_write *batch = o2_xcalloc(*open_count, sizeof(*batch));
@@ -79,8 +81,8 @@ static int create_round(struct o2_record *record, struct o2_kube_write *writes, 
 	return code;
 }
 
-int o2_record_create_many(struct o2_record *record, struct o2_record_object *objects, size_t count, bool owned, enum o2_record_state state,
-			  struct o2_err *err)
+int o2_record_create_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
+			  bool owned, enum o2_record_state state, struct o2_err *err)
 {
 	struct progress progress = { "creating", 0, count };
 	size_t open_count = count;
@@ -111,17 +113,17 @@ int o2_record_create_many(struct o2_record *record, struct o2_record_object *obj
 }
 
 /* Merge patch that makes the wished change, or NULL if nothing is to be done. Negative code through err: not ours. */
-typedef struct o2_doc *patch_fn(struct o2_record *record, const struct o2_record_object *object, const struct o2_doc *now, const char *mark,
-				struct o2_err *err);
+typedef struct o2_doc *patch_fn(struct o2_record *record, const struct o2_record_object *object,
+				const struct o2_doc *now, const char *mark, struct o2_err *err);
 
-static struct o2_doc *change_patch(struct o2_record *record, const struct o2_record_object *object, const struct o2_doc *now, const char *mark,
-				   struct o2_err *err)
+static struct o2_doc *change_patch(struct o2_record *record, const struct o2_record_object *object,
+				   const struct o2_doc *now, const char *mark, struct o2_err *err)
 {
 	struct o2_doc *patch;
 
 	if (!o2_record_owns(record, now)) {
-		o2_fail(err, O2_ECONFLICT, "%s '%s' in %s is no longer this migration's", object->kind->kind, object->name,
-			o2_kube_name(record->kube[O2_TARGET]));
+		o2_fail(err, O2_ECONFLICT, "%s '%s' in %s is no longer this migration's",
+			object->kind->kind, object->name, o2_kube_name(record->kube[O2_TARGET]));
 		return NULL;
 	}
 	if (strcmp(o2_doc_str(now, "/metadata/annotations/os2os.io~1phase", ""), mark) == 0)
@@ -131,8 +133,8 @@ static struct o2_doc *change_patch(struct o2_record *record, const struct o2_rec
 	return patch;
 }
 
-static struct o2_doc *release_patch(struct o2_record *record, const struct o2_record_object *object, const struct o2_doc *now, const char *mark,
-				    struct o2_err *err)
+static struct o2_doc *release_patch(struct o2_record *record, const struct o2_record_object *object,
+				    const struct o2_doc *now, const char *mark, struct o2_err *err)
 {
 	O2_AUTO(o2_freep) char *owner = o2_record_owner_name(record);
 	const struct o2_doc *references = o2_doc_at(now, "/metadata/ownerReferences");
@@ -170,8 +172,9 @@ struct batch {
 };
 
 /* Read what is open and make the patches; absent and finished ones are settled. */
-static int read_batch(struct o2_record *record, struct batch *batch, patch_fn *make_patch, const char *mark, struct o2_kube_write *writes,
-		      size_t *out_count, struct o2_err *err)
+static int read_batch(struct o2_record *record, struct batch *batch, patch_fn *make_patch,
+		      const char *mark, struct o2_kube_write *writes, size_t *out_count,
+		      struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
 	struct o2_kube_read *reads = o2_xcalloc(batch->open_count, sizeof(*reads));
@@ -207,9 +210,15 @@ static int read_batch(struct o2_record *record, struct batch *batch, patch_fn *m
 			batch->open_count -= code == 0;
 		}
 		if (patch) {
-			o2_doc_put_str(patch, "/metadata/resourceVersion", o2_doc_str(reads[i].object, "/metadata/resourceVersion", ""));
-			writes[(*out_count)++] = (struct o2_kube_write){ .op = O2_KUBE_DO_PATCH_MERGE, .kind = object->kind, .ns = object->ns,
-									.name = object->name, .body = patch };
+			o2_doc_put_str(
+				patch, "/metadata/resourceVersion",
+				o2_doc_str(reads[i].object, "/metadata/resourceVersion", ""));
+			writes[(*out_count)++] =
+				(struct o2_kube_write){ .op = O2_KUBE_DO_PATCH_MERGE,
+							.kind = object->kind,
+							.ns = object->ns,
+							.name = object->name,
+							.body = patch };
 		}
 		o2_doc_free(reads[i].object);
 	}
@@ -219,8 +228,8 @@ static int read_batch(struct o2_record *record, struct batch *batch, patch_fn *m
 }
 
 /* Read - check R1 - swap, again for those whose version moved or whose answer was lost. */
-static int swap_batch(struct o2_record *record, struct batch *batch, patch_fn *make_patch, const char *mark, enum o2_record_state state,
-		      struct o2_err *err)
+static int swap_batch(struct o2_record *record, struct batch *batch, patch_fn *make_patch,
+		      const char *mark, enum o2_record_state state, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
 	struct o2_record_wait wait = { 0 };
@@ -250,21 +259,28 @@ static int swap_batch(struct o2_record *record, struct batch *batch, patch_fn *m
 		free(writes);
 		if (code == 0 && batch->open_count > 0 && (lost.code != 0 || count == 0)) {
 			if (lost.code == 0)
-				o2_fail(&lost, O2_ETRANSIENT, "%s does not answer", o2_kube_name(kube));
+				o2_fail(&lost, O2_ETRANSIENT, "%s does not answer",
+					o2_kube_name(kube));
 			*err = lost;
 			code = o2_record_wait_again(record, &wait, err);
 		} else if (code == 0 && attempt >= SWAP_ATTEMPTS) {
-			code = o2_fail(err, O2_ECONFLICT, "%s '%s' in %s is changed by somebody else all the time", batch->objects[0].kind->kind,
-				       batch->objects[0].name, o2_kube_name(kube));
+			code = o2_fail(err, O2_ECONFLICT,
+				       "%s '%s' in %s is changed by somebody else all the time",
+				       batch->objects[0].kind->kind, batch->objects[0].name,
+				       o2_kube_name(kube));
 		}
 	}
 	return code;
 }
 
-static int swap_many(struct o2_record *record, struct o2_record_object *objects, size_t count, patch_fn *make_patch, const char *mark,
-		     enum o2_record_state state, bool absent_is_fine, struct o2_err *err)
+static int swap_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
+		     patch_fn *make_patch, const char *mark, enum o2_record_state state,
+		     bool absent_is_fine, struct o2_err *err)
 {
-	struct batch batch = { .objects = objects, .settled = o2_xcalloc(count ? count : 1, sizeof(bool)), .count = count, .open_count = count,
+	struct batch batch = { .objects = objects,
+			       .settled = o2_xcalloc(count ? count : 1, sizeof(bool)),
+			       .count = count,
+			       .open_count = count,
 			       .absent_is_fine = absent_is_fine };
 	int code = swap_batch(record, &batch, make_patch, mark, state, err);
 
@@ -272,13 +288,14 @@ static int swap_many(struct o2_record *record, struct o2_record_object *objects,
 	return code;
 }
 
-int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects, size_t count, const char *mark,
-			  enum o2_record_state state, struct o2_err *err)
+int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
+			  const char *mark, enum o2_record_state state, struct o2_err *err)
 {
 	return swap_many(record, objects, count, change_patch, mark, state, false, err);
 }
 
-int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects, size_t count, struct o2_err *err)
+int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
+			   struct o2_err *err)
 {
 	return swap_many(record, objects, count, release_patch, "", O2_STATE_COMMITTED, true, err);
 }

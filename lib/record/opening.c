@@ -14,8 +14,11 @@ static int store_chunk(struct o2_record *record, int number, const char *lines, 
 {
 	O2_AUTO(o2_freep) char *name = chunk_name(record, number);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_doc_object_new();
-	struct o2_record_object object = { .kind = o2_record_kind(record->kube[O2_TARGET], "ConfigMap"), .ns = o2_record_home(record, O2_TARGET),
-					   .name = name, .object = map };
+	struct o2_record_object object = { .kind = o2_record_kind(record->kube[O2_TARGET],
+								  "ConfigMap"),
+					   .ns = o2_record_home(record, O2_TARGET),
+					   .name = name,
+					   .object = map };
 
 	o2_doc_put_str(map, "/apiVersion", "v1");
 	o2_doc_put_str(map, "/kind", "ConfigMap");
@@ -26,7 +29,8 @@ static int store_chunk(struct o2_record *record, int number, const char *lines, 
 	return o2_record_create_many(record, &object, 1, true, O2_STATE_OPEN, err);
 }
 
-int o2_record_store_opening(struct o2_record *record, const struct o2_doc *items, struct o2_err *err)
+int o2_record_store_opening(struct o2_record *record, const struct o2_doc *items,
+			    struct o2_err *err)
 {
 	struct o2_buf lines;
 	int number = 0, code = 0;
@@ -49,12 +53,14 @@ int o2_record_store_opening(struct o2_record *record, const struct o2_doc *items
 }
 
 /* 1: there was such a chunk, 0: there was none. */
-static int load_chunk(struct o2_record *record, int number, struct o2_doc *items, struct o2_err *err)
+static int load_chunk(struct o2_record *record, int number, struct o2_doc *items,
+		      struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
 	O2_AUTO(o2_freep) char *name = chunk_name(record, number);
 	O2_AUTO(o2_doc_freep)
-	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), o2_record_home(record, O2_TARGET), name, err);
+	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"),
+					   o2_record_home(record, O2_TARGET), name, err);
 	const char *text = o2_doc_str(map, "/data/items", "");
 
 	if (!map && err->code != -O2_ENOTFOUND)
@@ -90,7 +96,9 @@ int o2_record_drop_opening(struct o2_record *record, struct o2_err *err)
 
 	for (int number = 0; number < CHUNKS_MAX; number++) {
 		O2_AUTO(o2_freep) char *name = chunk_name(record, number);
-		O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_get(record, kube, kind, o2_record_home(record, O2_TARGET), name, err);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *map = o2_record_get(record, kube, kind,
+						   o2_record_home(record, O2_TARGET), name, err);
 
 		if (!map && err->code != -O2_ENOTFOUND)
 			return err->code;
@@ -98,7 +106,8 @@ int o2_record_drop_opening(struct o2_record *record, struct o2_err *err)
 			o2_err_clear(err);
 			return 0;
 		}
-		if (o2_record_delete_own(record, kube, kind, o2_record_home(record, O2_TARGET), name, err) < 0)
+		if (o2_record_delete_own(record, kube, kind, o2_record_home(record, O2_TARGET),
+					 name, err) < 0)
 			return err->code;
 	}
 	return 0;

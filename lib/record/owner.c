@@ -23,10 +23,13 @@ static struct o2_doc *config_map(const char *ns, const char *name)
 }
 
 /* CREATE and settle; the made object is the caller's. */
-static int create(struct o2_record *record, const char *kind, const char *ns, const struct o2_doc *body, struct o2_doc **out, struct o2_err *err)
+static int create(struct o2_record *record, const char *kind, const char *ns,
+		  const struct o2_doc *body, struct o2_doc **out, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, kind), .ns = ns, .body = body };
+	struct o2_kube_write write = {
+		.op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, kind), .ns = ns, .body = body
+	};
 	int code;
 
 	(void)!o2_kube_write_one(kube, &write, NULL);
@@ -35,9 +38,11 @@ static int create(struct o2_record *record, const char *kind, const char *ns, co
 	return code;
 }
 
-int o2_record_create_namespace(struct o2_record *record, const char *ns, const struct o2_doc *object, struct o2_err *err)
+int o2_record_create_namespace(struct o2_record *record, const char *ns,
+			       const struct o2_doc *object, struct o2_err *err)
 {
-	O2_AUTO(o2_doc_freep) struct o2_doc *body = object ? o2_doc_copy(object) : o2_doc_object_new();
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *body = object ? o2_doc_copy(object) : o2_doc_object_new();
 
 	o2_doc_put_str(body, "/apiVersion", "v1");
 	o2_doc_put_str(body, "/kind", "Namespace");
@@ -97,7 +102,8 @@ int o2_record_remove_namespace(struct o2_record *record, const char *ns, struct 
 	/* Our finalizers would keep the namespace terminating for ever: what carries them goes first. */
 	O2_AUTO(o2_freep) char *mirror = o2_record_name(record, "target");
 	if (o2_record_remove_owner(record, ns, err) < 0 ||
-	    o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, mirror, err) < 0)
+	    o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, mirror, err) <
+		    0)
 		return err->code;
 	return o2_record_delete_own(record, kube, kind, NULL, ns, err);
 }

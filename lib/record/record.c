@@ -106,7 +106,8 @@ char *o2_record_name(const struct o2_record *record, const char *suffix)
 
 const char *o2_record_home(const struct o2_record *record, enum o2_side side)
 {
-	const struct o2_strs *namespaces = side == O2_SOURCE ? &record->head.source_namespaces : &record->head.target_namespaces;
+	const struct o2_strs *namespaces = side == O2_SOURCE ? &record->head.source_namespaces
+							     : &record->head.target_namespaces;
 
 	assert(namespaces->count > 0);
 	return namespaces->items[0];
@@ -122,7 +123,8 @@ const struct o2_kube_kind *o2_record_kind(struct o2_kube *kube, const char *kind
 
 bool o2_record_owns(const struct o2_record *record, const struct o2_doc *object)
 {
-	return strcmp(o2_doc_str(object, "/metadata/labels/os2os.io~1txn", ""), record->head.id) == 0;
+	return strcmp(o2_doc_str(object, "/metadata/labels/os2os.io~1txn", ""), record->head.id) ==
+	       0;
 }
 
 void o2_record_mark(const struct o2_record *record, struct o2_doc *object, const char *role)
@@ -138,7 +140,8 @@ static void replace_text(char **text, const char *value)
 	*text = o2_xstrdup(value);
 }
 
-int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begin, struct o2_err *err)
+int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begin,
+		    struct o2_err *err)
 {
 	struct o2_record_head *head = &record->head;
 	struct o2_kube *kube = record->kube[O2_SOURCE];
@@ -157,7 +160,8 @@ int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begi
 	for (int side = 0; side < O2_SIDE_COUNT; side++) {
 		if (o2_kube_cluster_id(record->kube[side], cluster, err) < 0)
 			return err->code;
-		replace_text(side == O2_SOURCE ? &head->source_cluster : &head->target_cluster, cluster);
+		replace_text(side == O2_SOURCE ? &head->source_cluster : &head->target_cluster,
+			     cluster);
 	}
 	head->created = head->changed = o2_clock_unix();
 	if (o2_record_write_set_store(record, err) < 0)
@@ -166,8 +170,10 @@ int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begi
 	head->state = O2_STATE_OPEN;
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, "ConfigMap"),
-				       .ns = o2_record_home(record, O2_SOURCE), .body = map };
+	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
+				       .kind = o2_record_kind(kube, "ConfigMap"),
+				       .ns = o2_record_home(record, O2_SOURCE),
+				       .body = map };
 	(void)!o2_kube_write_one(kube, &write, NULL);
 	int code = o2_record_settle_create(record, kube, &write, &made, err);
 	o2_doc_free(write.result);
@@ -203,7 +209,8 @@ static void keep_report(struct o2_record *record, const struct o2_doc *report)
 
 static int unlock_side(struct o2_record *record, enum o2_side side, struct o2_err *err)
 {
-	const struct o2_strs *namespaces = side == O2_SOURCE ? &record->head.source_namespaces : &record->head.target_namespaces;
+	const struct o2_strs *namespaces = side == O2_SOURCE ? &record->head.source_namespaces
+							     : &record->head.target_namespaces;
 
 	for (size_t i = 0; i < namespaces->count; i++) {
 		if (o2_record_unlock(record, side, namespaces->items[i], err) < 0)
@@ -218,7 +225,8 @@ static int unlock_side(struct o2_record *record, enum o2_side side, struct o2_er
  */
 static int clear_away(struct o2_record *record, struct o2_err *err)
 {
-	if (o2_record_set_phase(record, PHASE_CLEARING, err) < 0 || o2_record_write_set_drop(record, err) < 0)
+	if (o2_record_set_phase(record, PHASE_CLEARING, err) < 0 ||
+	    o2_record_write_set_drop(record, err) < 0)
 		return err->code;
 	if (unlock_side(record, O2_TARGET, err) < 0)
 		return err->code;
@@ -229,7 +237,8 @@ int o2_record_finish(struct o2_record *record, const struct o2_doc *report, stru
 {
 	assert(record->head.state == O2_STATE_COMMITTED || record->head.state == O2_STATE_DONE);
 	for (size_t i = 0; i < record->head.target_namespaces.count; i++) {
-		if (o2_record_remove_owner(record, record->head.target_namespaces.items[i], err) < 0)
+		if (o2_record_remove_owner(record, record->head.target_namespaces.items[i], err) <
+		    0)
 			return err->code;
 	}
 	keep_report(record, report);
@@ -269,7 +278,8 @@ int o2_record_close(struct o2_record *record, const struct o2_doc *report, struc
 	return o2_record_swap(record, err);
 }
 
-struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target, const char *ns, const char *id, struct o2_err *err)
+struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target, const char *ns,
+				 const char *id, struct o2_err *err)
 {
 	O2_AUTO(o2_record_freep) struct o2_record *record = o2_record_new(source, target, "");
 	struct o2_record_head head = { 0 };
@@ -281,7 +291,9 @@ struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target,
 	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
 	struct o2_kube *kube = source ? source : target;
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, source ? "source" : "target");
-	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), ns, name, err);
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *map =
+		o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), ns, name, err);
 	if (!map || o2_record_head_from_doc(map, &head, err) < 0)
 		return NULL;
 	o2_record_head_release(&record->head);
@@ -289,7 +301,8 @@ struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target,
 	if (!source)
 		return O2_STEAL(record);
 	replace_text(&record->resource_version, o2_doc_str(map, "/metadata/resourceVersion", ""));
-	if (!record->head.clean && strcmp(head.phase, PHASE_CLEARING) != 0 && o2_record_write_set_load(record, err) < 0)
+	if (!record->head.clean && strcmp(head.phase, PHASE_CLEARING) != 0 &&
+	    o2_record_write_set_load(record, err) < 0)
 		return NULL;
 	return O2_STEAL(record);
 }

@@ -48,32 +48,33 @@ const char *o2_record_state_name(enum o2_record_state state); /* "OPEN" */
 struct o2_record_head {
 	char id[O2_RECORD_ID_SIZE];
 	enum o2_record_state state;
-	int epoch;          /* counts takeovers, from 1 */
-	char *holder;       /* who works on it: "host:pid:nonce" */
-	char *mode;         /* "copy" */
-	char *source_name, *target_name;   /* context names as the user gave them */
+	int epoch;                             /* counts takeovers, from 1 */
+	char *holder;                          /* who works on it: "host:pid:nonce" */
+	char *mode;                            /* "copy" */
+	char *source_name, *target_name;       /* context names as the user gave them */
 	char *source_cluster, *target_cluster; /* o2_kube_cluster_id */
 	struct o2_strs source_namespaces, target_namespaces;
-	struct o2_doc *options;  /* what the command line asked for, enough to build the plan again */
-	char *plan_digest;  /* o2_app_digest of what was planned */
+	struct o2_doc
+		*options;  /* what the command line asked for, enough to build the plan again */
+	char *plan_digest; /* o2_app_digest of what was planned */
 	char *write_set_digest;
 	int write_set_chunks;
-	char *phase;        /* last phase that was reached */
-	char *reason;       /* why it was aborted, "" otherwise */
-	bool clean;         /* nothing is left to undo or to finish */
-	int64_t created;    /* seconds since 1970 */
+	char *phase;     /* last phase that was reached */
+	char *reason;    /* why it was aborted, "" otherwise */
+	bool clean;      /* nothing is left to undo or to finish */
+	int64_t created; /* seconds since 1970 */
 	int64_t changed;
 	struct o2_doc *report; /* steps with predicted and actual times; NULL before the end */
 };
 
 /* One thing that the transaction touches, as the write set lists it. */
 struct o2_record_entry {
-	char *step;   /* name of the step type that touches it; its undo is asked later */
+	char *step; /* name of the step type that touches it; its undo is asked later */
 	enum o2_side side;
 	char *api_version, *kind;
-	char *ns;     /* NULL for cluster-scoped */
+	char *ns; /* NULL for cluster-scoped */
 	char *name;
-	int wave;     /* undone in falling order */
+	int wave; /* undone in falling order */
 };
 
 struct o2_record;
@@ -95,7 +96,8 @@ struct o2_kube *o2_record_kube(const struct o2_record *record, enum o2_side side
  * CREATE the lock in a namespace (PROTOCOL.md U13).
  * Errors  O2_EBUSY, naming the transaction that holds it and what to do. A lock of this transaction is success.
  */
-O2_MUST_CHECK int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, struct o2_err *err);
+O2_MUST_CHECK int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns,
+				 struct o2_err *err);
 
 /* Add an entry to the write set; only before o2_record_begin(). Copies. */
 void o2_record_declare(struct o2_record *record, const struct o2_record_entry *entry);
@@ -110,7 +112,8 @@ struct o2_record_begin {
 	const struct o2_doc *options;
 	const char *plan_digest;
 };
-O2_MUST_CHECK int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begin, struct o2_err *err);
+O2_MUST_CHECK int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begin,
+				  struct o2_err *err);
 
 /*
  * Read R1: is it still this process's, and in `state`?
@@ -118,13 +121,16 @@ O2_MUST_CHECK int o2_record_begin(struct o2_record *record, const struct o2_reco
  *         somebody asked for without taking over (`os2os cancel`) is in the head's state afterwards: the undoing is this process's.
  * Without A (source NULL) only COMMITTED can be checked, which is final: from R2's word.
  */
-O2_MUST_CHECK int o2_record_check(struct o2_record *record, enum o2_record_state state, struct o2_err *err);
+O2_MUST_CHECK int o2_record_check(struct o2_record *record, enum o2_record_state state,
+				  struct o2_err *err);
 
 /* CREATE a target namespace (labelled; `object` may carry labels and annotations to set). O2_ECONFLICT if somebody else made it. */
-O2_MUST_CHECK int o2_record_create_namespace(struct o2_record *record, const char *ns, const struct o2_doc *object, struct o2_err *err);
+O2_MUST_CHECK int o2_record_create_namespace(struct o2_record *record, const char *ns,
+					     const struct o2_doc *object, struct o2_err *err);
 /* R2 = OPEN in the first target namespace; the owner in every one. Repeatable. */
 O2_MUST_CHECK int o2_record_create_mirror(struct o2_record *record, struct o2_err *err);
-O2_MUST_CHECK int o2_record_create_owner(struct o2_record *record, const char *ns, struct o2_err *err);
+O2_MUST_CHECK int o2_record_create_owner(struct o2_record *record, const char *ns,
+					 struct o2_err *err);
 
 /*
  * CREATE objects on B with label and, if namespaced and `owned`, an ownerReference to the owner of their namespace.
@@ -136,27 +142,35 @@ O2_MUST_CHECK int o2_record_create_owner(struct o2_record *record, const char *n
 struct o2_record_object {
 	const struct o2_kube_kind *kind;
 	const char *ns, *name;
-	const struct o2_doc *object; /* full body for create; merge patch for change; NULL for remove and release */
+	const struct o2_doc *
+		object; /* full body for create; merge patch for change; NULL for remove and release */
 };
-O2_MUST_CHECK int o2_record_create_many(struct o2_record *record, struct o2_record_object *objects, size_t count, bool owned, enum o2_record_state state, struct o2_err *err);
+O2_MUST_CHECK int o2_record_create_many(struct o2_record *record, struct o2_record_object *objects,
+					size_t count, bool owned, enum o2_record_state state,
+					struct o2_err *err);
 
 /*
  * Patch objects of this transaction: read - R1 is mine and in `state` - compare and swap, repeated while controllers move the version.
  * `mark` is written as annotation os2os.io/phase in the same write; an object that carries it already is left alone (U7).
  * Objects that do not carry this transaction's label are O2_ECONFLICT.
  */
-O2_MUST_CHECK int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects, size_t count, const char *mark, enum o2_record_state state, struct o2_err *err);
+O2_MUST_CHECK int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects,
+					size_t count, const char *mark, enum o2_record_state state,
+					struct o2_err *err);
 
 /* The decision: R1 OPEN -> COMMITTED by compare and swap. O2_ECONFLICT: somebody decided otherwise. A lost answer is read back. */
 O2_MUST_CHECK int o2_record_decide(struct o2_record *record, struct o2_err *err);
 /* R2 = COMMITTED, only after R1 is. */
 O2_MUST_CHECK int o2_record_mirror(struct o2_record *record, struct o2_err *err);
 /* Take label, annotations and ownerReference of the transaction off. Objects that are gone or already clean are passed over. */
-O2_MUST_CHECK int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects, size_t count, struct o2_err *err);
+O2_MUST_CHECK int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects,
+					 size_t count, struct o2_err *err);
 /* Owners and locks removed, finalizers taken off, R1 and R2 = DONE. `report` is kept in R1; copied. */
-O2_MUST_CHECK int o2_record_finish(struct o2_record *record, const struct o2_doc *report, struct o2_err *err);
+O2_MUST_CHECK int o2_record_finish(struct o2_record *record, const struct o2_doc *report,
+				   struct o2_err *err);
 /* Remember the phase in R1 (compare and swap). */
-O2_MUST_CHECK int o2_record_set_phase(struct o2_record *record, const char *phase, struct o2_err *err);
+O2_MUST_CHECK int o2_record_set_phase(struct o2_record *record, const char *phase,
+				      struct o2_err *err);
 
 /* --- backwards ------------------------------------------------------------------------------------------------------ */
 
@@ -166,19 +180,25 @@ O2_MUST_CHECK int o2_record_abort(struct o2_record *record, const char *reason, 
  * DELETE objects that carry this transaction's label, by uid, and wait until they are gone (at most `patience` per object).
  * Objects that are absent or not ours are passed over. Workloads go with their pods (foreground).
  */
-O2_MUST_CHECK int o2_record_remove_many(struct o2_record *record, struct o2_record_object *objects, size_t count, bool foreground, struct o2_err *err);
-O2_MUST_CHECK int o2_record_remove_owner(struct o2_record *record, const char *ns, struct o2_err *err);
-O2_MUST_CHECK int o2_record_remove_namespace(struct o2_record *record, const char *ns, struct o2_err *err);
-O2_MUST_CHECK int o2_record_unlock(struct o2_record *record, enum o2_side side, const char *ns, struct o2_err *err);
+O2_MUST_CHECK int o2_record_remove_many(struct o2_record *record, struct o2_record_object *objects,
+					size_t count, bool foreground, struct o2_err *err);
+O2_MUST_CHECK int o2_record_remove_owner(struct o2_record *record, const char *ns,
+					 struct o2_err *err);
+O2_MUST_CHECK int o2_record_remove_namespace(struct o2_record *record, const char *ns,
+					     struct o2_err *err);
+O2_MUST_CHECK int o2_record_unlock(struct o2_record *record, enum o2_side side, const char *ns,
+				   struct o2_err *err);
 /* Everything is undone: R1 (and R2, if its namespace is still there) become clean tombstones. */
-O2_MUST_CHECK int o2_record_close(struct o2_record *record, const struct o2_doc *report, struct o2_err *err);
+O2_MUST_CHECK int o2_record_close(struct o2_record *record, const struct o2_doc *report,
+				  struct o2_err *err);
 
 /* --- recovery ------------------------------------------------------------------------------------------------------- */
 
 /* Called for each record found; `head` is borrowed. side: which record it is (R1 or R2). A negative return ends the search with it. */
 typedef int o2_record_found_fn(void *arg, enum o2_side side, const struct o2_record_head *head);
 /* All records in a cluster's namespaces (NULL: all namespaces, or what may be read). */
-O2_MUST_CHECK int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_found_fn *fn, void *arg, struct o2_err *err);
+O2_MUST_CHECK int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces,
+				 o2_record_found_fn *fn, void *arg, struct o2_err *err);
 
 /*
  * Read an existing record and its write set. `ns`: the namespace of R1.
@@ -187,9 +207,11 @@ O2_MUST_CHECK int o2_record_find(struct o2_kube *kube, const struct o2_strs *nam
  * target  NULL: B is unreachable; nothing that touches B may be called.
  * Errors  O2_ENOTFOUND, O2_ECORRUPT (the write set does not match its digest).
  */
-O2_MUST_CHECK struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target, const char *ns, const char *id, struct o2_err *err);
+O2_MUST_CHECK struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target,
+					       const char *ns, const char *id, struct o2_err *err);
 /* State of R2 now, ABSENT if there is none. Errors: O2_ETRANSIENT (B unreachable). */
-O2_MUST_CHECK int o2_record_mirror_state(struct o2_record *record, enum o2_record_state *out_state, struct o2_err *err);
+O2_MUST_CHECK int o2_record_mirror_state(struct o2_record *record, enum o2_record_state *out_state,
+					 struct o2_err *err);
 /* Become the holder: CAS epoch + 1 (U3). */
 O2_MUST_CHECK int o2_record_take_over(struct o2_record *record, struct o2_err *err);
 size_t o2_record_entry_count(const struct o2_record *record);
@@ -200,9 +222,11 @@ const struct o2_record_entry *o2_record_entry(const struct o2_record *record, si
 O2_MUST_CHECK int o2_record_discard(struct o2_record *record, struct o2_err *err);
 /* Called with namespace and transaction of each lock that is found. A negative return ends the search with it. */
 typedef int o2_record_lock_fn(void *arg, const char *ns, const char *id);
-O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces, o2_record_lock_fn *fn, void *arg, struct o2_err *err);
+O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces,
+				       o2_record_lock_fn *fn, void *arg, struct o2_err *err);
 /* Remove lock and write set of a transaction that has neither R1 nor R2: it died before its first effect. */
-O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id, struct o2_err *err);
+O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id,
+					 struct o2_err *err);
 
 /* --- what is kept on B ------------------------------------------------------------------------------------------------ */
 
@@ -212,7 +236,8 @@ O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, c
  * items  array of { "op": "create"|"change", "wave": n, "apiVersion", "kind", "namespace", "name", "body": object or merge patch,
  *        "old": address on A, if it is a way in }. Stored in chunks, owned, so that an abort collects them. No Secrets: those are created early.
  */
-O2_MUST_CHECK int o2_record_store_opening(struct o2_record *record, const struct o2_doc *items, struct o2_err *err);
+O2_MUST_CHECK int o2_record_store_opening(struct o2_record *record, const struct o2_doc *items,
+					  struct o2_err *err);
 /* NULL on failure; an empty array if nothing was stored. Caller frees. */
 O2_MUST_CHECK struct o2_doc *o2_record_load_opening(struct o2_record *record, struct o2_err *err);
 O2_MUST_CHECK int o2_record_drop_opening(struct o2_record *record, struct o2_err *err);
@@ -221,4 +246,5 @@ O2_MUST_CHECK int o2_record_drop_opening(struct o2_record *record, struct o2_err
  * Everything on B that carries this transaction's label, by asking for every listable kind: in the target namespaces and in cluster scope.
  * The records themselves (R2, lock, owner, opening) are left out. fn gets each object; kinds that may not be listed are passed over.
  */
-O2_MUST_CHECK int o2_record_sweep(struct o2_record *record, o2_kube_item_fn *fn, void *arg, struct o2_err *err);
+O2_MUST_CHECK int o2_record_sweep(struct o2_record *record, o2_kube_item_fn *fn, void *arg,
+				  struct o2_err *err);

@@ -20,11 +20,11 @@
 struct o2_record {
 	struct o2_kube *kube[O2_SIDE_COUNT];
 	struct o2_record_head head;
-	char *self;              /* this process, as a holder: "host:pid:nonce" */
+	char *self; /* this process, as a holder: "host:pid:nonce" */
 	struct o2_record_entry *entries;
 	size_t entry_count, entry_cap;
-	struct o2_doc *owners; /* target namespace -> uid of its owner */
-	char *resource_version; /* of R1, as last read or written */
+	struct o2_doc *owners;               /* target namespace -> uid of its owner */
+	char *resource_version;              /* of R1, as last read or written */
 	struct o2_strs locks[O2_SIDE_COUNT]; /* namespaces that this process locked */
 	int patience_ms;
 };
@@ -37,8 +37,10 @@ char *o2_record_owner_name(const struct o2_record *record);
 const char *o2_record_home(const struct o2_record *record, enum o2_side side);
 
 /* The head as a ConfigMap of one side, and back. `stamp` tells one write of this process from any other. */
-struct o2_doc *o2_record_head_to_doc(const struct o2_record *record, enum o2_side side, const char *stamp);
-O2_MUST_CHECK int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out, struct o2_err *err);
+struct o2_doc *o2_record_head_to_doc(const struct o2_record *record, enum o2_side side,
+				     const char *stamp);
+O2_MUST_CHECK int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out,
+					  struct o2_err *err);
 void o2_record_head_release(struct o2_record_head *head);
 
 /* Kinds of the records' own objects, from discovery. */
@@ -57,20 +59,27 @@ struct o2_record_wait {
 	int64_t since_ms; /* 0 before the first failure */
 	int64_t pause_ms;
 };
-O2_MUST_CHECK int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *wait, struct o2_err *err);
+O2_MUST_CHECK int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *wait,
+				       struct o2_err *err);
 
 /* GET that outlasts a lost cluster for as long as the patience. */
-O2_MUST_CHECK struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name, struct o2_err *err);
+O2_MUST_CHECK struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube,
+					   const struct o2_kube_kind *kind, const char *ns,
+					   const char *name, struct o2_err *err);
 /*
  * CREATE whose outcome is settled. out_object may be NULL. An object that is there already is success only if it carries this
  * transaction's label, O2_ECONFLICT otherwise.
  */
-O2_MUST_CHECK int o2_record_settle_create(const struct o2_record *record, struct o2_kube *kube, struct o2_kube_write *write, struct o2_doc **out_object, struct o2_err *err);
+O2_MUST_CHECK int o2_record_settle_create(const struct o2_record *record, struct o2_kube *kube,
+					  struct o2_kube_write *write, struct o2_doc **out_object,
+					  struct o2_err *err);
 /*
  * DELETE by uid and wait until it is gone. Absent is success; an object without this transaction's label is left alone. Finalizers of
  * ours are taken off first.
  */
-O2_MUST_CHECK int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name, struct o2_err *err);
+O2_MUST_CHECK int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube,
+				       const struct o2_kube_kind *kind, const char *ns,
+				       const char *name, struct o2_err *err);
 
 /* Compare and swap R1 with the head as it stands in memory; the caller changed the head. On failure the head is read again. */
 O2_MUST_CHECK int o2_record_swap(struct o2_record *record, struct o2_err *err);
@@ -79,7 +88,8 @@ void o2_record_make_stamp(char out[33]);
 /* Write the head to R2 as it stands in memory; R2 absent is success. */
 O2_MUST_CHECK int o2_record_write_mirror(struct o2_record *record, struct o2_err *err);
 /* R1 from one state to another by compare and swap; in memory it moves only if that succeeded. */
-O2_MUST_CHECK int o2_record_move_state(struct o2_record *record, enum o2_record_state from, enum o2_record_state to, struct o2_err *err);
+O2_MUST_CHECK int o2_record_move_state(struct o2_record *record, enum o2_record_state from,
+				       enum o2_record_state to, struct o2_err *err);
 
 /* The write set as ConfigMap chunks beside R1: stored before it, checked against its digest when loaded, dropped at the end. */
 O2_MUST_CHECK int o2_record_write_set_store(struct o2_record *record, struct o2_err *err);

@@ -9,15 +9,17 @@
 #define GONE_TIMEOUT_MS 300000
 
 /* What is still there and ours. `gone` marks those that need no more looking at; returns how many are left. */
-static size_t look(struct o2_record *record, struct o2_record_object *objects, size_t count, bool *gone, struct o2_kube_read *reads,
-		   struct o2_err *lost)
+static size_t look(struct o2_record *record, struct o2_record_object *objects, size_t count,
+		   bool *gone, struct o2_kube_read *reads, struct o2_err *lost)
 {
 	size_t left = 0, asked = 0;
 	struct o2_kube_read *asks = o2_xcalloc(count, sizeof(*asks));
 
 	for (size_t i = 0; i < count; i++) {
 		if (!gone[i])
-			asks[asked++] = (struct o2_kube_read){ .kind = objects[i].kind, .ns = objects[i].ns, .name = objects[i].name };
+			asks[asked++] = (struct o2_kube_read){ .kind = objects[i].kind,
+							       .ns = objects[i].ns,
+							       .name = objects[i].name };
 	}
 	o2_kube_get_many(record->kube[O2_TARGET], asks, asked);
 	asked = 0;
@@ -27,7 +29,8 @@ static size_t look(struct o2_record *record, struct o2_record_object *objects, s
 		reads[i] = asks[asked++];
 		if (!reads[i].object && reads[i].err.code != -O2_ENOTFOUND)
 			*lost = reads[i].err;
-		gone[i] = (!reads[i].object && reads[i].err.code == -O2_ENOTFOUND) || (reads[i].object && !o2_record_owns(record, reads[i].object));
+		gone[i] = (!reads[i].object && reads[i].err.code == -O2_ENOTFOUND) ||
+			  (reads[i].object && !o2_record_owns(record, reads[i].object));
 		left += !gone[i];
 	}
 	free(asks);
@@ -35,26 +38,34 @@ static size_t look(struct o2_record *record, struct o2_record_object *objects, s
 }
 
 /* DELETE what is not being deleted yet. */
-static int order_deletion(struct o2_record *record, struct o2_record_object *objects, size_t count, const bool *gone,
-			  const struct o2_kube_read *reads, bool foreground, struct o2_err *err)
+static int order_deletion(struct o2_record *record, struct o2_record_object *objects, size_t count,
+			  const bool *gone, const struct o2_kube_read *reads, bool foreground,
+			  struct o2_err *err)
 {
 	struct o2_kube_write *writes = o2_xcalloc(count, sizeof(*writes));
 	size_t asked = 0;
 	int code = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		if (gone[i] || !reads[i].object || o2_doc_at(reads[i].object, "/metadata/deletionTimestamp"))
+		if (gone[i] || !reads[i].object ||
+		    o2_doc_at(reads[i].object, "/metadata/deletionTimestamp"))
 			continue;
-		writes[asked++] = (struct o2_kube_write){ .op = O2_KUBE_DO_DELETE, .kind = objects[i].kind, .ns = objects[i].ns,
-							 .name = objects[i].name, .uid = o2_doc_str(reads[i].object, "/metadata/uid", ""),
-							 .propagation = foreground ? "Foreground" : NULL };
+		writes[asked++] =
+			(struct o2_kube_write){ .op = O2_KUBE_DO_DELETE,
+						.kind = objects[i].kind,
+						.ns = objects[i].ns,
+						.name = objects[i].name,
+						.uid = o2_doc_str(reads[i].object, "/metadata/uid",
+								  ""),
+						.propagation = foreground ? "Foreground" : NULL };
 	}
 	o2_kube_write_many(record->kube[O2_TARGET], writes, asked, false, NULL, NULL);
 	for (size_t i = 0; i < asked; i++) {
 		int outcome = writes[i].err.code;
 
 		/* Lost, gone or replaced meanwhile: the next look tells. */
-		if (outcome < 0 && outcome != -O2_ETRANSIENT && outcome != -O2_ENOTFOUND && outcome != -O2_ECONFLICT && code == 0) {
+		if (outcome < 0 && outcome != -O2_ETRANSIENT && outcome != -O2_ENOTFOUND &&
+		    outcome != -O2_ECONFLICT && code == 0) {
 			*err = writes[i].err;
 			code = outcome;
 		}
@@ -72,7 +83,8 @@ static void free_reads(struct o2_kube_read *reads, size_t count)
 	}
 }
 
-int o2_record_remove_many(struct o2_record *record, struct o2_record_object *objects, size_t count, bool foreground, struct o2_err *err)
+int o2_record_remove_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
+			  bool foreground, struct o2_err *err)
 {
 	bool *gone = o2_xcalloc(count ? count : 1, sizeof(*gone));
 	struct o2_kube_read *reads = o2_xcalloc(count ? count : 1, sizeof(*reads));
@@ -102,8 +114,10 @@ int o2_record_remove_many(struct o2_record *record, struct o2_record_object *obj
 		}
 		o2_log_step((int64_t)(count - left), (int64_t)count, "removing");
 		if (o2_clock_ms() > give_up)
-			code = o2_fail(err, O2_ETRANSIENT, "%zu objects in %s are still being deleted after %d s", left,
-				       o2_kube_name(record->kube[O2_TARGET]), GONE_TIMEOUT_MS / 1000);
+			code = o2_fail(err, O2_ETRANSIENT,
+				       "%zu objects in %s are still being deleted after %d s", left,
+				       o2_kube_name(record->kube[O2_TARGET]),
+				       GONE_TIMEOUT_MS / 1000);
 		o2_clock_sleep_ms(pause);
 		pause = pause * 2 > POLL_MAX_MS ? POLL_MAX_MS : pause * 2;
 	}

@@ -13,7 +13,8 @@
 #define PAUSE_MAX_MS 2000
 #define GONE_POLL_MS 2 /* most deletions are done when they are answered */
 
-int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *wait, struct o2_err *err)
+int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *wait,
+			 struct o2_err *err)
 {
 	int64_t now = o2_clock_ms();
 
@@ -21,10 +22,12 @@ int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *
 	if (wait->since_ms == 0) {
 		wait->since_ms = now;
 		wait->pause_ms = PAUSE_FIRST_MS;
-		o2_log(O2_WARN, "%s; trying again for up to %d s", err->message, record->patience_ms / 1000);
+		o2_log(O2_WARN, "%s; trying again for up to %d s", err->message,
+		       record->patience_ms / 1000);
 	}
 	if (now - wait->since_ms >= record->patience_ms)
-		return o2_prefix(err, "no answer for %lld s", (long long)((now - wait->since_ms) / 1000));
+		return o2_prefix(err, "no answer for %lld s",
+				 (long long)((now - wait->since_ms) / 1000));
 	if (o2_cancel_pending())
 		return err->code;
 	o2_clock_sleep_ms(wait->pause_ms);
@@ -34,8 +37,9 @@ int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *
 	return 0;
 }
 
-struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns,
-			     const char *name, struct o2_err *err)
+struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube,
+			     const struct o2_kube_kind *kind, const char *ns, const char *name,
+			     struct o2_err *err)
 {
 	struct o2_record_wait wait = { 0 };
 
@@ -50,10 +54,12 @@ struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kub
 }
 
 /* After an unknown or an AlreadyExists answer: 1 it is there and ours, 0 it is not there, negative otherwise. */
-static int read_back(const struct o2_record *record, struct o2_kube *kube, const struct o2_kube_write *write, const char *name,
+static int read_back(const struct o2_record *record, struct o2_kube *kube,
+		     const struct o2_kube_write *write, const char *name,
 		     struct o2_doc **out_object, struct o2_err *err)
 {
-	O2_AUTO(o2_doc_freep) struct o2_doc *object = o2_record_get(record, kube, write->kind, write->ns, name, err);
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *object = o2_record_get(record, kube, write->kind, write->ns, name, err);
 
 	if (!object) {
 		if (err->code != -O2_ENOTFOUND)
@@ -62,8 +68,10 @@ static int read_back(const struct o2_record *record, struct o2_kube *kube, const
 		return 0;
 	}
 	if (!o2_record_owns(record, object)) {
-		o2_fail(err, O2_ECONFLICT, "%s '%s%s%s' already exists in %s and is not this migration's", write->kind->kind,
-			write->ns ? write->ns : "", write->ns ? "/" : "", name, o2_kube_name(kube));
+		o2_fail(err, O2_ECONFLICT,
+			"%s '%s%s%s' already exists in %s and is not this migration's",
+			write->kind->kind, write->ns ? write->ns : "", write->ns ? "/" : "", name,
+			o2_kube_name(kube));
 		return err->code;
 	}
 	if (out_object)
@@ -71,14 +79,17 @@ static int read_back(const struct o2_record *record, struct o2_kube *kube, const
 	return 1;
 }
 
-int o2_record_settle_create(const struct o2_record *record, struct o2_kube *kube, struct o2_kube_write *write, struct o2_doc **out_object,
+int o2_record_settle_create(const struct o2_record *record, struct o2_kube *kube,
+			    struct o2_kube_write *write, struct o2_doc **out_object,
 			    struct o2_err *err)
 {
 	struct o2_record_wait wait = { 0 };
-	const char *name = write->name ? write->name : o2_doc_str(write->body, "/metadata/name", "?");
+	const char *name =
+		write->name ? write->name : o2_doc_str(write->body, "/metadata/name", "?");
 
 	for (;;) {
-		bool exists = write->err.code == -O2_ECONFLICT && strcmp(write->err.reason, "AlreadyExists") == 0;
+		bool exists = write->err.code == -O2_ECONFLICT &&
+			      strcmp(write->err.reason, "AlreadyExists") == 0;
 		bool unknown = write->err.code == -O2_ETRANSIENT;
 		int found;
 
@@ -107,11 +118,13 @@ int o2_record_settle_create(const struct o2_record *record, struct o2_kube *kube
 }
 
 /* Take our finalizer off, so that the deletion can end. */
-static int drop_finalizer(struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name, struct o2_doc *object,
-			  struct o2_err *err)
+static int drop_finalizer(struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns,
+			  const char *name, struct o2_doc *object, struct o2_err *err)
 {
 	struct o2_doc *finalizers = o2_doc_at(object, "/metadata/finalizers");
-	struct o2_kube_write write = { .op = O2_KUBE_DO_REPLACE, .kind = kind, .ns = ns, .name = name, .body = object };
+	struct o2_kube_write write = {
+		.op = O2_KUBE_DO_REPLACE, .kind = kind, .ns = ns, .name = name, .body = object
+	};
 	bool found = false;
 	int code;
 
@@ -130,15 +143,19 @@ static int drop_finalizer(struct o2_kube *kube, const struct o2_kube_kind *kind,
 	return code;
 }
 
-int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name,
+int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube,
+			 const struct o2_kube_kind *kind, const char *ns, const char *name,
 			 struct o2_err *err)
 {
 	int64_t give_up = o2_clock_ms() + GONE_TIMEOUT_MS, pause = GONE_POLL_MS;
 	struct o2_record_wait wait = { 0 };
 
 	for (;;) {
-		O2_AUTO(o2_doc_freep) struct o2_doc *object = o2_record_get(record, kube, kind, ns, name, err);
-		struct o2_kube_write write = { .op = O2_KUBE_DO_DELETE, .kind = kind, .ns = ns, .name = name };
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *object = o2_record_get(record, kube, kind, ns, name, err);
+		struct o2_kube_write write = {
+			.op = O2_KUBE_DO_DELETE, .kind = kind, .ns = ns, .name = name
+		};
 		int code;
 
 		if (!object) {
@@ -165,7 +182,9 @@ int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube, const s
 			return code;
 		o2_err_clear(err);
 		if (o2_clock_ms() > give_up)
-			return o2_fail(err, O2_ETRANSIENT, "%s '%s' in %s is still being deleted after %d s", kind->kind, name, o2_kube_name(kube),
+			return o2_fail(err, O2_ETRANSIENT,
+				       "%s '%s' in %s is still being deleted after %d s",
+				       kind->kind, name, o2_kube_name(kube),
 				       GONE_TIMEOUT_MS / 1000);
 		o2_clock_sleep_ms(pause);
 		pause = pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : pause * 2;

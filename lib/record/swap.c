@@ -26,15 +26,18 @@ static void remember_version(struct o2_record *record, const struct o2_doc *map)
 }
 
 /* What another process did to R1, as an error. */
-static int lost_to(const struct o2_record *record, const struct o2_record_head *now, struct o2_err *err)
+static int lost_to(const struct o2_record *record, const struct o2_record_head *now,
+		   struct o2_err *err)
 {
 	const char *home = o2_kube_name(record->kube[O2_SOURCE]);
 
 	if (now->epoch != record->head.epoch || strcmp(now->holder, record->head.holder) != 0)
-		return o2_fail(err, O2_ECONFLICT, "transaction %s was taken over by %s and is %s in %s", now->id, now->holder,
-			       o2_record_state_name(now->state), home);
-	return o2_fail(err, O2_ECONFLICT, "transaction %s is %s in %s%s%s", now->id, o2_record_state_name(now->state), home,
-		       now->reason[0] ? ": " : "", now->reason);
+		return o2_fail(err, O2_ECONFLICT,
+			       "transaction %s was taken over by %s and is %s in %s", now->id,
+			       now->holder, o2_record_state_name(now->state), home);
+	return o2_fail(err, O2_ECONFLICT, "transaction %s is %s in %s%s%s", now->id,
+		       o2_record_state_name(now->state), home, now->reason[0] ? ": " : "",
+		       now->reason);
 }
 
 /* Somebody asked for the end without taking over: this process still holds the transaction, and undoes it. */
@@ -46,12 +49,14 @@ static void adopt_abort(struct o2_record *record, const struct o2_record_head *n
 }
 
 /* After a refused or lost swap: 1 it is ours already, 0 same epoch and state as we believe (swap again), negative otherwise. */
-static int look_again(struct o2_record *record, enum o2_record_state before, const char *name, const char *stamp, struct o2_err *err)
+static int look_again(struct o2_record *record, enum o2_record_state before, const char *name,
+		      const char *stamp, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_SOURCE];
 	struct o2_record_head now = { 0 };
 	O2_AUTO(o2_doc_freep)
-	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), o2_record_home(record, O2_SOURCE), name, err);
+	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"),
+					   o2_record_home(record, O2_SOURCE), name, err);
 	int code = 0;
 
 	if (!map)
@@ -64,7 +69,8 @@ static int look_again(struct o2_record *record, enum o2_record_state before, con
 		return err->code;
 	if (now.epoch != record->head.epoch || now.state != before)
 		code = lost_to(record, &now, err);
-	if (now.epoch == record->head.epoch && (now.state == before || now.state == O2_STATE_ABORTED))
+	if (now.epoch == record->head.epoch &&
+	    (now.state == before || now.state == O2_STATE_ABORTED))
 		remember_version(record, map);
 	if (now.epoch == record->head.epoch && now.state == O2_STATE_ABORTED)
 		adopt_abort(record, &now);
@@ -105,7 +111,8 @@ static int swap_from(struct o2_record *record, enum o2_record_state before, stru
 		} else if (code == -O2_ECONFLICT) {
 			o2_err_clear(err);
 		} else {
-			return o2_prefix(err, "cannot write the record of transaction %s", record->head.id);
+			return o2_prefix(err, "cannot write the record of transaction %s",
+					 record->head.id);
 		}
 		again = look_again(record, before, name, stamp, err);
 		if (again != 0)
@@ -134,7 +141,8 @@ int o2_record_check(struct o2_record *record, enum o2_record_state state, struct
 }
 
 /* Change the state in memory, swap, and put the old state back if that failed. */
-int o2_record_move_state(struct o2_record *record, enum o2_record_state from, enum o2_record_state to, struct o2_err *err)
+int o2_record_move_state(struct o2_record *record, enum o2_record_state from,
+			 enum o2_record_state to, struct o2_err *err)
 {
 	int code;
 
@@ -173,7 +181,8 @@ int o2_record_take_over(struct o2_record *record, struct o2_err *err)
 
 	/* The swap must start from what is there now, not from what this process believes. */
 	O2_AUTO(o2_doc_freep)
-	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), o2_record_home(record, O2_SOURCE), name, err);
+	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"),
+					   o2_record_home(record, O2_SOURCE), name, err);
 	struct o2_record_head now = { 0 };
 
 	if (!map || o2_record_head_from_doc(map, &now, err) < 0)
@@ -189,8 +198,11 @@ int o2_record_take_over(struct o2_record *record, struct o2_err *err)
 	char stamp[33];
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *next = o2_record_head_to_doc(record, O2_SOURCE, stamp);
-	struct o2_kube_write write = { .op = O2_KUBE_DO_REPLACE, .kind = o2_record_kind(kube, "ConfigMap"),
-				       .ns = o2_record_home(record, O2_SOURCE), .name = name, .body = next };
+	struct o2_kube_write write = { .op = O2_KUBE_DO_REPLACE,
+				       .kind = o2_record_kind(kube, "ConfigMap"),
+				       .ns = o2_record_home(record, O2_SOURCE),
+				       .name = name,
+				       .body = next };
 	o2_doc_put_str(next, "/metadata/resourceVersion", record->resource_version);
 	int code = o2_kube_write_one(kube, &write, err);
 	if (code == 0)
@@ -199,7 +211,9 @@ int o2_record_take_over(struct o2_record *record, struct o2_err *err)
 		o2_err_clear(err);
 		code = look_again(record, record->head.state, name, stamp, err);
 		if (code == 0)
-			code = o2_fail(err, O2_ECONFLICT, "transaction %s was taken over by somebody else meanwhile", record->head.id);
+			code = o2_fail(err, O2_ECONFLICT,
+				       "transaction %s was taken over by somebody else meanwhile",
+				       record->head.id);
 		else if (code > 0)
 			code = 0;
 	}
@@ -217,9 +231,15 @@ int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 
 	o2_record_make_stamp(stamp);
 	for (;;) {
-		O2_AUTO(o2_doc_freep) struct o2_doc *now = o2_record_get(record, kube, kind, o2_record_home(record, O2_TARGET), name, err);
-		O2_AUTO(o2_doc_freep) struct o2_doc *next = o2_record_head_to_doc(record, O2_TARGET, stamp);
-		struct o2_kube_write write = { .op = O2_KUBE_DO_REPLACE, .kind = kind, .ns = o2_record_home(record, O2_TARGET), .name = name,
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *now = o2_record_get(record, kube, kind,
+						   o2_record_home(record, O2_TARGET), name, err);
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *next = o2_record_head_to_doc(record, O2_TARGET, stamp);
+		struct o2_kube_write write = { .op = O2_KUBE_DO_REPLACE,
+					       .kind = kind,
+					       .ns = o2_record_home(record, O2_TARGET),
+					       .name = name,
 					       .body = next };
 		int code;
 
@@ -229,7 +249,8 @@ int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 			o2_err_clear(err);
 			return 0;
 		}
-		o2_doc_put_str(next, "/metadata/resourceVersion", o2_doc_str(now, "/metadata/resourceVersion", ""));
+		o2_doc_put_str(next, "/metadata/resourceVersion",
+			       o2_doc_str(now, "/metadata/resourceVersion", ""));
 		code = o2_kube_write_one(kube, &write, err);
 		o2_doc_free(write.result);
 		if (code == 0)
@@ -237,18 +258,21 @@ int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 		if (code == -O2_ETRANSIENT && o2_record_wait_again(record, &wait, err) < 0)
 			return err->code;
 		if (code != -O2_ETRANSIENT && code != -O2_ECONFLICT)
-			return o2_prefix(err, "cannot write the mirror of transaction %s", record->head.id);
+			return o2_prefix(err, "cannot write the mirror of transaction %s",
+					 record->head.id);
 		o2_err_clear(err);
 	}
 }
 
-int o2_record_mirror_state(struct o2_record *record, enum o2_record_state *out_state, struct o2_err *err)
+int o2_record_mirror_state(struct o2_record *record, enum o2_record_state *out_state,
+			   struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, "target");
 	struct o2_record_head head = { 0 };
 	O2_AUTO(o2_doc_freep)
-	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), o2_record_home(record, O2_TARGET), name, err);
+	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"),
+					   o2_record_home(record, O2_TARGET), name, err);
 
 	*out_state = O2_STATE_ABSENT;
 	if (!map) {

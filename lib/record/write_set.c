@@ -48,14 +48,17 @@ static struct o2_doc *entry_to_doc(const struct o2_record_entry *entry)
 }
 
 /* One chunk, and into the digest. */
-static int store_chunk(struct o2_record *record, int number, const struct o2_buf *lines, struct o2_sha256 *hash, struct o2_err *err)
+static int store_chunk(struct o2_record *record, int number, const struct o2_buf *lines,
+		       struct o2_sha256 *hash, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_SOURCE];
 	O2_AUTO(o2_freep) char *suffix = o2_xasprintf("ws-%d", number);
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, suffix);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_doc_object_new();
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, "ConfigMap"),
-				       .ns = o2_record_home(record, O2_SOURCE), .body = map };
+	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
+				       .kind = o2_record_kind(kube, "ConfigMap"),
+				       .ns = o2_record_home(record, O2_SOURCE),
+				       .body = map };
 	int code;
 
 	o2_doc_put_str(map, "/apiVersion", "v1");
@@ -109,11 +112,13 @@ static int load_line(struct o2_record *record, const char *line, size_t len, str
 	O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_doc_parse(line, len, err);
 
 	if (!doc)
-		return o2_prefix(err, "the write set of transaction %s can't be read", record->head.id);
+		return o2_prefix(err, "the write set of transaction %s can't be read",
+				 record->head.id);
 	O2_GROW(record->entries, record->entry_count, record->entry_cap);
 	record->entries[record->entry_count++] = (struct o2_record_entry){
 		.step = o2_xstrdup(o2_doc_member_str(doc, "step", "")),
-		.side = strcmp(o2_doc_member_str(doc, "side", ""), "source") == 0 ? O2_SOURCE : O2_TARGET,
+		.side = strcmp(o2_doc_member_str(doc, "side", ""), "source") == 0 ? O2_SOURCE
+										  : O2_TARGET,
 		.api_version = o2_xstrdup(o2_doc_member_str(doc, "apiVersion", "")),
 		.kind = o2_xstrdup(o2_doc_member_str(doc, "kind", "")),
 		.ns = o2_xstrdup_null(o2_doc_member_str(doc, "namespace", NULL)),
@@ -134,12 +139,13 @@ int o2_record_write_set_load(struct o2_record *record, struct o2_err *err)
 		O2_AUTO(o2_freep) char *suffix = o2_xasprintf("ws-%d", number);
 		O2_AUTO(o2_freep) char *name = o2_record_name(record, suffix);
 		O2_AUTO(o2_doc_freep)
-		struct o2_doc *map =
-			o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"), o2_record_home(record, O2_SOURCE), name, err);
+		struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"),
+						   o2_record_home(record, O2_SOURCE), name, err);
 		const char *text = o2_doc_str(map, "/data/entries", "");
 
 		if (!map) {
-			code = o2_prefix(err, "the write set of transaction %s is not complete", record->head.id);
+			code = o2_prefix(err, "the write set of transaction %s is not complete",
+					 record->head.id);
 			break;
 		}
 		o2_sha256_add(hash, text, strlen(text));
@@ -148,7 +154,9 @@ int o2_record_write_set_load(struct o2_record *record, struct o2_err *err)
 	}
 	o2_sha256_final(hash, digest);
 	if (code == 0 && strcmp(digest, record->head.write_set_digest) != 0)
-		code = o2_fail(err, O2_ECORRUPT, "the write set of transaction %s does not match its digest", record->head.id);
+		code = o2_fail(err, O2_ECORRUPT,
+			       "the write set of transaction %s does not match its digest",
+			       record->head.id);
 	return code;
 }
 
@@ -160,7 +168,8 @@ int o2_record_write_set_drop(struct o2_record *record, struct o2_err *err)
 		O2_AUTO(o2_freep) char *suffix = o2_xasprintf("ws-%d", number);
 		O2_AUTO(o2_freep) char *name = o2_record_name(record, suffix);
 
-		if (o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), o2_record_home(record, O2_SOURCE), name, err) < 0)
+		if (o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"),
+					 o2_record_home(record, O2_SOURCE), name, err) < 0)
 			return err->code;
 	}
 	return 0;

@@ -9,7 +9,8 @@
 #define O2_DECISION_ABORTED O2_STATE_ABORTED
 
 static const struct o2_decision rows[] = {
-#define O2_DECISION(source, target, action, words) { O2_DECISION_##source, O2_DECISION_##target, O2_DECIDE_##action, words },
+#define O2_DECISION(source, target, action, words) \
+	{ O2_DECISION_##source, O2_DECISION_##target, O2_DECIDE_##action, words },
 #include "txn/decision.def"
 #undef O2_DECISION
 };

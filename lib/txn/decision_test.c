@@ -46,8 +46,10 @@ static void test_committed_is_final(void **state)
 {
 	(void)state;
 	for (int other = 0; other <= UNREACHABLE; other++) {
-		enum o2_decision_action by_source = o2_decision_of(O2_STATE_COMMITTED, other)->action;
-		enum o2_decision_action by_target = o2_decision_of(other, O2_STATE_COMMITTED)->action;
+		enum o2_decision_action by_source =
+			o2_decision_of(O2_STATE_COMMITTED, other)->action;
+		enum o2_decision_action by_target =
+			o2_decision_of(other, O2_STATE_COMMITTED)->action;
 
 		assert_int_not_equal(by_source, O2_DECIDE_UNDO);
 		assert_int_not_equal(by_source, O2_DECIDE_UNDO_BY_LABEL);

@@ -63,9 +63,13 @@ static int gather(void *arg, enum o2_side side, const struct o2_record_head *hea
 static void advise(struct o2_txn_entry *entry)
 {
 	const char *verb = entry->clean ? NULL
-			   : entry->source_state == O2_STATE_COMMITTED || entry->target_state == O2_STATE_COMMITTED ? "resume" : "recover";
+			   : entry->source_state == O2_STATE_COMMITTED ||
+					   entry->target_state == O2_STATE_COMMITTED
+				   ? "resume"
+				   : "recover";
 
-	entry->next = verb ? o2_xasprintf("os2os %s %s --from %s --to %s", verb, entry->id, entry->source_name, entry->target_name)
+	entry->next = verb ? o2_xasprintf("os2os %s %s --from %s --to %s", verb, entry->id,
+					  entry->source_name, entry->target_name)
 			   : o2_xstrdup("");
 }
 
@@ -78,14 +82,16 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(left->id, right->id);
 }
 
-int o2_txn_find(struct o2_kube *source, struct o2_kube *target, const struct o2_strs *namespaces, struct o2_txn_list *out, struct o2_err *err)
+int o2_txn_find(struct o2_kube *source, struct o2_kube *target, const struct o2_strs *namespaces,
+		struct o2_txn_list *out, struct o2_err *err)
 {
 	struct gather gathered = { out };
 
 	memset(out, 0, sizeof(*out));
 	/* The target's namespaces may have other names: there, all that may be read are looked through unless A and B are one. */
 	if ((source && o2_record_find(source, namespaces, gather, &gathered, err) < 0) ||
-	    (target && target != source && o2_record_find(target, source ? NULL : namespaces, gather, &gathered, err) < 0)) {
+	    (target && target != source &&
+	     o2_record_find(target, source ? NULL : namespaces, gather, &gathered, err) < 0)) {
 		o2_txn_list_release(out);
 		return err->code;
 	}

@@ -67,7 +67,8 @@ int o2_txn_forward(struct o2_step_context *context, struct o2_err *err)
 
 int o2_txn_finish_forward(struct o2_step_context *context, struct o2_err *err)
 {
-	static const enum o2_step_id steps[] = { O2_STEP_OPEN, O2_STEP_SWITCH, O2_STEP_RELEASE, O2_STEP_FINISH };
+	static const enum o2_step_id steps[] = { O2_STEP_OPEN, O2_STEP_SWITCH, O2_STEP_RELEASE,
+						 O2_STEP_FINISH };
 
 	if (o2_record_mirror(context->record, err) < 0)
 		return err->code;

@@ -1,7 +1,8 @@
 /* The end of a transaction, in words and as an exit code. */
 #include "txn/txn_internal.h"
 
-void o2_txn_conclude(struct o2_txn_result *result, enum o2_txn_end end, const struct o2_record *record, const char *fmt, ...)
+void o2_txn_conclude(struct o2_txn_result *result, enum o2_txn_end end,
+		     const struct o2_record *record, const char *fmt, ...)
 {
 	va_list args;
 

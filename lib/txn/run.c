@@ -21,17 +21,21 @@ static void mark_undone(struct o2_plan *plan)
 }
 
 /* Nothing but locks and perhaps a write set was made. */
-static void end_before_record(struct o2_record *record, struct o2_txn_result *result, const struct o2_err *cause)
+static void end_before_record(struct o2_record *record, struct o2_txn_result *result,
+			      const struct o2_err *cause)
 {
 	struct o2_err err = { 0 };
 
 	if (o2_record_discard(record, &err) < 0)
-		o2_txn_conclude(result, O2_TXN_HALFWAY, record, "nothing was begun, but a lock could not be removed (%s): run 'os2os recover %s'",
+		o2_txn_conclude(result, O2_TXN_HALFWAY, record,
+				"nothing was begun, but a lock could not be removed (%s): run "
+				"'os2os recover %s'",
 				err.message, o2_record_id(record));
 	else if (cause->code == -O2_EBUSY || cause->code == -O2_ECONFLICT)
 		o2_txn_conclude(result, O2_TXN_NOTHING, record, "nothing was changed");
 	else
-		o2_txn_conclude(result, O2_TXN_UNDONE, record, "nothing was changed on B, and A is as before");
+		o2_txn_conclude(result, O2_TXN_UNDONE, record,
+				"nothing was changed on B, and A is as before");
 }
 
 /* Is it unknown whether the decision was taken? Only the swap of the decision itself can leave that open. */
@@ -46,7 +50,8 @@ static bool decision_in_doubt(struct o2_plan *plan, const struct o2_err *cause)
 	return decide && decide->state == O2_STEP_FAILED && cause->code == -O2_ETRANSIENT;
 }
 
-static void end_undecided(struct o2_plan *plan, struct o2_record *record, struct o2_txn_result *result, const struct o2_err *cause)
+static void end_undecided(struct o2_plan *plan, struct o2_record *record,
+			  struct o2_txn_result *result, const struct o2_err *cause)
 {
 	O2_AUTO(o2_doc_freep) struct o2_doc *report = o2_plan_report(plan);
 	struct o2_err err = { 0 };
@@ -54,17 +59,26 @@ static void end_undecided(struct o2_plan *plan, struct o2_record *record, struct
 
 	if (o2_record_head(record)->state == O2_STATE_OPEN && decision_in_doubt(plan, cause)) {
 		o2_txn_conclude(result, O2_TXN_IN_DOUBT, record,
-				"A was lost during the decision: B is started and closed, A is untouched; run 'os2os recover %s' when A answers again", id);
+				"A was lost during the decision: B is started and closed, A is "
+				"untouched; run 'os2os recover %s' when A answers again",
+				id);
 		return;
 	}
 	o2_log(O2_WARN, "%s", cause->message);
 	if (o2_txn_undo(record, cause->message, report, &err) == 0) {
 		mark_undone(plan);
-		o2_txn_conclude(result, O2_TXN_UNDONE, record, "everything was undone: B is as before, A was serving all the time");
+		o2_txn_conclude(
+			result, O2_TXN_UNDONE, record,
+			"everything was undone: B is as before, A was serving all the time");
 	} else if (err.code == -O2_ECONFLICT) {
-		o2_txn_conclude(result, O2_TXN_HALFWAY, record, "%s; this process stopped and leaves it to whoever took over", err.message);
+		o2_txn_conclude(result, O2_TXN_HALFWAY, record,
+				"%s; this process stopped and leaves it to whoever took over",
+				err.message);
 	} else {
-		o2_txn_conclude(result, O2_TXN_HALFWAY, record, "the undo is not complete (%s); A is serving; run 'os2os recover %s'", err.message, id);
+		o2_txn_conclude(
+			result, O2_TXN_HALFWAY, record,
+			"the undo is not complete (%s); A is serving; run 'os2os recover %s'",
+			err.message, id);
 	}
 }
 
@@ -72,9 +86,12 @@ int o2_txn_run(struct o2_plan *plan, struct o2_txn_result *result, struct o2_err
 {
 	const struct o2_plan_options *options = o2_plan_options(plan);
 	O2_AUTO(o2_record_freep)
-	struct o2_record *record = o2_record_new(o2_plan_kube(plan, O2_SOURCE), o2_plan_kube(plan, O2_TARGET), options->mode);
+	struct o2_record *record = o2_record_new(o2_plan_kube(plan, O2_SOURCE),
+						 o2_plan_kube(plan, O2_TARGET), options->mode);
 	O2_AUTO(o2_doc_freep) struct o2_doc *ways_in = o2_doc_array_new();
-	struct o2_step_context context = { .plan = plan, .record = record, .options = options, .ways_in = ways_in };
+	struct o2_step_context context = {
+		.plan = plan, .record = record, .options = options, .ways_in = ways_in
+	};
 	int64_t begin = o2_clock_ms();
 	int code;
 
@@ -86,9 +103,12 @@ int o2_txn_run(struct o2_plan *plan, struct o2_txn_result *result, struct o2_err
 		o2_txn_conclude(result, O2_TXN_DONE, record, "B has the application");
 	else if (o2_record_head(record)->state == O2_STATE_ABSENT)
 		end_before_record(record, result, err);
-	else if (o2_record_head(record)->state == O2_STATE_COMMITTED || o2_record_head(record)->state == O2_STATE_DONE)
-		o2_txn_conclude(result, O2_TXN_COMMITTED, record, "B has the application, but a later step is open; run 'os2os resume %s'",
-				o2_record_id(record));
+	else if (o2_record_head(record)->state == O2_STATE_COMMITTED ||
+		 o2_record_head(record)->state == O2_STATE_DONE)
+		o2_txn_conclude(
+			result, O2_TXN_COMMITTED, record,
+			"B has the application, but a later step is open; run 'os2os resume %s'",
+			o2_record_id(record));
 	else
 		end_undecided(plan, record, result, err);
 	o2_txn_take_ways_in(result, ways_in);

@@ -16,12 +16,12 @@
 #include "plan/plan.h"
 
 enum o2_txn_end {
-	O2_TXN_NOTHING,    /* nothing was begun: a precondition did not hold, or the lock is somebody else's */
-	O2_TXN_DONE,       /* B has the application */
-	O2_TXN_UNDONE,     /* failed, and everything was undone and seen to be */
-	O2_TXN_COMMITTED,  /* decided, but a later step is open: resume */
-	O2_TXN_HALFWAY,    /* needs `os2os recover`: a cluster was lost, or somebody else took over */
-	O2_TXN_IN_DOUBT,   /* A is unreachable and may have decided: wait for it */
+	O2_TXN_NOTHING, /* nothing was begun: a precondition did not hold, or the lock is somebody else's */
+	O2_TXN_DONE,      /* B has the application */
+	O2_TXN_UNDONE,    /* failed, and everything was undone and seen to be */
+	O2_TXN_COMMITTED, /* decided, but a later step is open: resume */
+	O2_TXN_HALFWAY,  /* needs `os2os recover`: a cluster was lost, or somebody else took over */
+	O2_TXN_IN_DOUBT, /* A is unreachable and may have decided: wait for it */
 	O2_TXN_END_COUNT
 };
 
@@ -35,7 +35,7 @@ struct o2_txn_way_in {
 struct o2_txn_result {
 	enum o2_txn_end end;
 	char id[O2_RECORD_ID_SIZE];
-	char *explanation;   /* one line: what the records say and what to do next */
+	char *explanation; /* one line: what the records say and what to do next */
 	struct o2_txn_way_in *ways_in;
 	size_t way_in_count;
 	int64_t elapsed_ms;
@@ -50,28 +50,31 @@ int o2_txn_exit_code(const struct o2_txn_result *result, int signal);
  * Execute a plan without blockers. On any failure before the decision everything is undone, under a masked cancel.
  * Returns 0 if B has the application, else the cause in `err` and the end in `result`.
  */
-O2_MUST_CHECK int o2_txn_run(struct o2_plan *plan, struct o2_txn_result *result, struct o2_err *err);
+O2_MUST_CHECK int o2_txn_run(struct o2_plan *plan, struct o2_txn_result *result,
+			     struct o2_err *err);
 
 /* What to do with a transaction that was found. */
 enum o2_txn_wish {
-	O2_TXN_RECOVER,  /* what the decision table of PROTOCOL.md says */
-	O2_TXN_RESUME,   /* forwards: go on with an OPEN one if its plan is still the same, finish a COMMITTED one */
+	O2_TXN_RECOVER, /* what the decision table of PROTOCOL.md says */
+	O2_TXN_RESUME, /* forwards: go on with an OPEN one if its plan is still the same, finish a COMMITTED one */
 	O2_TXN_ROLLBACK, /* backwards: undo an OPEN one; a COMMITTED one can't be undone */
-	O2_TXN_CANCEL,   /* as ROLLBACK, but lets the process that holds it do the undoing, if it is alive */
+	O2_TXN_CANCEL, /* as ROLLBACK, but lets the process that holds it do the undoing, if it is alive */
 };
 struct o2_txn_recovery {
 	enum o2_txn_wish wish;
-	const char *id;              /* NULL: the only unfinished one */
+	const char *id;                   /* NULL: the only unfinished one */
 	const struct o2_strs *namespaces; /* where to look; NULL: everywhere */
-	bool record_lost;            /* --record-lost */
-	bool source_fenced;          /* --source-fenced: the operator vouches that A is off */
+	bool record_lost;                 /* --record-lost */
+	bool source_fenced;               /* --source-fenced: the operator vouches that A is off */
 	int lost_timeout_s;
 };
 /*
  * source may be NULL (A is unreachable), or target (B is).
  * Errors  O2_ENOTFOUND (nothing unfinished), O2_ECONFLICT (several: the message lists them; wish does not fit the state).
  */
-O2_MUST_CHECK int o2_txn_recover(struct o2_kube *source, struct o2_kube *target, const struct o2_txn_recovery *recovery, struct o2_txn_result *result, struct o2_err *err);
+O2_MUST_CHECK int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
+				 const struct o2_txn_recovery *recovery,
+				 struct o2_txn_result *result, struct o2_err *err);
 
 /* What is known of transactions in one or two clusters, newest first. */
 struct o2_txn_entry {
@@ -82,12 +85,14 @@ struct o2_txn_entry {
 	char *source_name, *target_name;
 	struct o2_strs source_namespaces, target_namespaces;
 	int64_t created, changed;
-	struct o2_doc *report;  /* may be NULL */
-	char *next;             /* what to do: "os2os recover ..." or "" */
+	struct o2_doc *report; /* may be NULL */
+	char *next;            /* what to do: "os2os recover ..." or "" */
 };
 struct o2_txn_list {
 	struct o2_txn_entry *items;
 	size_t count, cap;
 };
-O2_MUST_CHECK int o2_txn_find(struct o2_kube *source, struct o2_kube *target, const struct o2_strs *namespaces, struct o2_txn_list *out, struct o2_err *err);
+O2_MUST_CHECK int o2_txn_find(struct o2_kube *source, struct o2_kube *target,
+			      const struct o2_strs *namespaces, struct o2_txn_list *out,
+			      struct o2_err *err);
 void o2_txn_list_release(struct o2_txn_list *list);

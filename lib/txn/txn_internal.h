@@ -20,12 +20,15 @@ O2_MUST_CHECK int o2_txn_finish_forward(struct o2_step_context *context, struct 
  * masked meanwhile.
  * Errors  O2_ETRANSIENT (a cluster is lost: the record stays, recover goes on from it), O2_ECONFLICT (it is no longer this process's).
  */
-O2_MUST_CHECK int o2_txn_undo(struct o2_record *record, const char *reason, const struct o2_doc *report, struct o2_err *err);
+O2_MUST_CHECK int o2_txn_undo(struct o2_record *record, const char *reason,
+			      const struct o2_doc *report, struct o2_err *err);
 
 /* The same without R1 and write set: B is cleaned of everything that carries the label. `record` was loaded from R2. */
-O2_MUST_CHECK int o2_txn_undo_by_label(struct o2_record *record, struct o2_txn_result *result, struct o2_err *err);
+O2_MUST_CHECK int o2_txn_undo_by_label(struct o2_record *record, struct o2_txn_result *result,
+				       struct o2_err *err);
 
 /* Fill the result from what the record says now; `explanation` by format. */
-void o2_txn_conclude(struct o2_txn_result *result, enum o2_txn_end end, const struct o2_record *record, const char *fmt, ...) O2_PRINTF(4, 5);
+void o2_txn_conclude(struct o2_txn_result *result, enum o2_txn_end end,
+		     const struct o2_record *record, const char *fmt, ...) O2_PRINTF(4, 5);
 /* The ways in of a context into the result. */
 void o2_txn_take_ways_in(struct o2_txn_result *result, const struct o2_doc *ways_in);

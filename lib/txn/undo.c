@@ -9,9 +9,11 @@
 #include "base/log.h"
 
 /* The entries of one step type, as an array of pointers. Caller frees. */
-static const struct o2_record_entry **entries_of(const struct o2_record *record, enum o2_step_id id, size_t *out_count)
+static const struct o2_record_entry **entries_of(const struct o2_record *record, enum o2_step_id id,
+						 size_t *out_count)
 {
-	const struct o2_record_entry **entries = o2_xcalloc(o2_record_entry_count(record) + 1, sizeof(*entries));
+	const struct o2_record_entry **entries =
+		o2_xcalloc(o2_record_entry_count(record) + 1, sizeof(*entries));
 
 	*out_count = 0;
 	for (size_t i = 0; i < o2_record_entry_count(record); i++) {
@@ -58,9 +60,11 @@ static int collect(void *arg, const struct o2_kube_kind *kind, struct o2_doc *it
 	if (o2_app_is_workload(kind) != left->workloads || strcmp(kind->kind, "Namespace") == 0)
 		return 0;
 	O2_GROW(left->items, left->count, left->cap);
-	left->items[left->count++] = (struct o2_record_object){ .kind = kind,
-								.ns = o2_xstrdup_null(o2_doc_str(item, "/metadata/namespace", NULL)),
-								.name = o2_xstrdup(o2_doc_str(item, "/metadata/name", "")) };
+	left->items[left->count++] = (struct o2_record_object){
+		.kind = kind,
+		.ns = o2_xstrdup_null(o2_doc_str(item, "/metadata/namespace", NULL)),
+		.name = o2_xstrdup(o2_doc_str(item, "/metadata/name", ""))
+	};
 	return 0;
 }
 
@@ -96,13 +100,15 @@ static int undo_all(struct o2_record *record, struct o2_err *err)
 	}
 	/* Without a write set (R1 is lost) the label alone tells which namespaces were made. */
 	for (size_t i = 0; i < namespaces->count && o2_record_entry_count(record) == 0; i++) {
-		if (o2_record_remove_owner(record, namespaces->items[i], err) < 0 || o2_record_remove_namespace(record, namespaces->items[i], err) < 0)
+		if (o2_record_remove_owner(record, namespaces->items[i], err) < 0 ||
+		    o2_record_remove_namespace(record, namespaces->items[i], err) < 0)
 			return err->code;
 	}
 	return 0;
 }
 
-int o2_txn_undo(struct o2_record *record, const char *reason, const struct o2_doc *report, struct o2_err *err)
+int o2_txn_undo(struct o2_record *record, const char *reason, const struct o2_doc *report,
+		struct o2_err *err)
 {
 	int code;
 

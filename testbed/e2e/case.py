@@ -190,12 +190,12 @@ class Case:
     def os2os(self, *args: str, seconds: float = COMMAND_SECONDS, **options: Any) -> Result:
         return self.finish(self.start(*args, **options), seconds)
 
-    def migration(self, *args: str) -> list[str]:
+    def migration(self, *args: str, ns: str = "") -> list[str]:
         """The arguments of the usual migration; later ones override."""
-        return ["migrate", "--from", "A", "--to", "B", "-n", self.ns, "--mode", "copy", "--yes", *args]
+        return ["migrate", "--from", "A", "--to", "B", "-n", ns or self.ns, "--mode", "copy", "--yes", *args]
 
-    def migrate(self, *args: str, **options: Any) -> Result:
-        return self.os2os(*self.migration(*args), **options)
+    def migrate(self, *args: str, ns: str = "", **options: Any) -> Result:
+        return self.os2os(*self.migration(*args, ns=ns), **options)
 
     def repair(self, verb: str, *args: str, **options: Any) -> Result:
         """recover, resume, rollback or cancel, as on another machine: with a history of its own."""

@@ -124,7 +124,7 @@ def wrong_certificate_authority(case: Case) -> None:
 @scenario("refusal", seconds=10)
 def nothing_to_migrate(case: Case) -> None:
     """A namespace that is absent, one that is empty, a selector that matches nothing, a namespace onto itself."""
-    expect_refusal(case.migrate("-n", case.ns + "-absent"), 4, case.ns + "-absent")
+    expect_refusal(case.migrate(ns=case.ns + "-absent"), 4, case.ns + "-absent")
     case.a.create_namespace(case.ns)
     before = both_worlds(case)
     expect_refusal(case.migrate(), 4, case.ns)

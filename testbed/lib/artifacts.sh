@@ -7,6 +7,8 @@ node_suite=forky # CRIU 4.2 or newer is needed on kernels from 6.16, containerd 
 image_suite=bookworm
 
 make_artifacts() {
+	# shellcheck source=/dev/null
+	. "$root/ci/env.sh" # finds Go
 	artifact kubernetes make_kubernetes "$testbed/kubernetes" "$kubernetes_version" "$(declare -f make_kubernetes)"
 	artifact tools make_tools "$testbed/coredns" "$provisioner_version" "$(declare -f make_tools)"
 	artifact node make_node "$node_suite" "$(declare -f make_node bootstrap)"

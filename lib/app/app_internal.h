@@ -75,6 +75,7 @@ enum o2_app_shape {
 	O2_APP_SHAPE_NAMESPACED, /* an object with name and perhaps namespace */
 	O2_APP_SHAPE_LABELS,     /* a map that selects pods */
 	O2_APP_SHAPE_SELECTOR,   /* a LabelSelector that selects pods */
+	O2_APP_SHAPE_ORDINALS, /* the value begins names that end in the object's name and a number */
 };
 
 enum {
@@ -120,6 +121,7 @@ enum {
 		<< 4, /* carried although it has an owner, unless that is a Pod: claims hold data */
 	O2_APP_CUSTOM = 1 << 5,  /* served by a CustomResourceDefinition */
 	O2_APP_ENCODED = 1 << 6, /* its texts are base64, and nobody may see them */
+	O2_APP_RARE = 1 << 8,    /* hardly anybody has one, and many may not list them */
 	O2_APP_ALLOTS = 1 << 7,  /* holds node ports, which a cluster has once */
 };
 

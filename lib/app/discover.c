@@ -186,7 +186,8 @@ static int judge_list(struct reading *r, const struct o2_kube_list *list)
 {
 	const struct o2_kube_kind *kind = list->kind;
 	const struct o2_err *failure = &list->err;
-	bool custom = o2_app_rule_find(kind->group, kind->kind)->flags & O2_APP_CUSTOM;
+	unsigned flags = o2_app_rule_find(kind->group, kind->kind)->flags;
+	bool custom = flags & O2_APP_CUSTOM;
 
 	if (failure->code == 0 || failure->code == -O2_ENOTFOUND ||
 	    failure->code == -O2_EUNSUPPORTED || failure->number == 405)
@@ -205,8 +206,8 @@ static int judge_list(struct reading *r, const struct o2_kube_list *list)
 		o2_xasprintf("get the right to list %s, or leave them out: --exclude-kind %s",
 			     kind->resource, full);
 	if (list->ns)
-		o2_app_note_add(r->app, subject, O2_APP_NOTE_BLOCKS, remedy, "can't be listed: %s",
-				failure->message);
+		o2_app_note_add(r->app, subject, flags & O2_APP_RARE ? 0 : O2_APP_NOTE_BLOCKS,
+				remedy, "can't be listed: %s", failure->message);
 	else
 		o2_app_note_add(r->app, subject, 0, remedy,
 				"can't be listed, so it is unknown which of them concern the "
@@ -330,6 +331,20 @@ static void list_candidates(const struct o2_app *app, struct o2_buf *out)
 	}
 }
 
+/* Nothing is there, or nothing may be seen. */
+static int nothing(struct reading *r, const char *namespaces)
+{
+	for (size_t i = 0; i < r->app->note_count; i++) {
+		const struct o2_app_note *note = &r->app->notes[i].note;
+		if (note->blocks)
+			return o2_fail(r->err, O2_EAUTH, "nothing can be seen in %s on %s: %s %s",
+				       namespaces, o2_kube_name(r->kube), note->subject,
+				       note->text);
+	}
+	return o2_fail(r->err, O2_ENOTFOUND, "there is nothing to carry in %s on %s", namespaces,
+		       o2_kube_name(r->kube));
+}
+
 static int settle(struct reading *r, const struct o2_app_selection *selection)
 {
 	struct o2_buf there, namespaces;
@@ -344,8 +359,7 @@ static int settle(struct reading *r, const struct o2_app_selection *selection)
 		rc = o2_fail(r->err, O2_ENOTFOUND, "nothing in %s matches '%s'%s", namespaces.data,
 			     selection->selector, there.data);
 	else if (r->app->item_count == 0)
-		rc = o2_fail(r->err, O2_ENOTFOUND, "there is nothing to carry in %s on %s",
-			     namespaces.data, o2_kube_name(r->kube));
+		rc = nothing(r, namespaces.data);
 	o2_buf_release(&there);
 	o2_buf_release(&namespaces);
 	return rc;

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A server that claims more pods than this is not believed. */
+#define ORDINALS_MAX 100000
+
 /* ---- references to links ---------------------------------------------------------------------------------------------- */
 
 static void link_new(struct o2_app *app, const struct o2_app_ref *ref, size_t to)
@@ -52,6 +55,21 @@ static size_t link_selected(struct o2_app *app, const struct o2_app_ref *ref)
 	return app->link_count - before;
 }
 
+/* Claims are numbered without a gap, but those of pods that were scaled away are there too. */
+static void link_ordinals(struct o2_app *app, const struct o2_app_ref *ref)
+{
+	int replicas = app->items[ref->from].view.replicas;
+
+	for (int i = 0, missing = 0; (missing == 0 || i < replicas) && i < ORDINALS_MAX; i++) {
+		O2_AUTO(o2_freep) char *name = o2_xasprintf("%s%d", ref->name, i);
+		size_t to = o2_app_find(app, ref->reference->group, ref->reference->kind, ref->ns,
+					name);
+		missing = to == O2_APP_NO_ITEM;
+		if (!missing && app->items[to].state == O2_APP_CANDIDATE)
+			link_new(app, ref, to);
+	}
+}
+
 static void note_missing(struct o2_app *app, const struct o2_app_ref *ref)
 {
 	const char *kind = o2_app_ref_kind(ref);
@@ -97,6 +115,10 @@ void o2_app_graph_link(struct o2_app *app)
 			if (link_selected(app, ref) == 0 && !(ref->reference->flags & O2_APP_QUIET))
 				o2_app_note_item(app, ref->from, "",
 						 "selects no workload of the application");
+			continue;
+		}
+		if (ref->reference->shape == O2_APP_SHAPE_ORDINALS) {
+			link_ordinals(app, ref);
 			continue;
 		}
 		size_t to = o2_app_ref_target(app, ref);

@@ -350,6 +350,31 @@ static void test_closure(void **state)
 	o2_app_free(app);
 }
 
+/* A StatefulSet's claims go along, those of pods that were scaled away too; another set's do not. */
+static void test_claims(void **state)
+{
+	struct o2_app *app = test_app("shop", "part=db");
+
+	(void)state;
+	test_add(app, "StatefulSet",
+		 "{metadata: {name: db, labels: {part: db}}, spec: {replicas: 2, template: {spec: "
+		 "{}}, volumeClaimTemplates: [{metadata: {name: data}}]}}");
+	static const char *const claims[] = { "data-db-0", "data-db-1",  "data-db-2",
+					      "data-db-x", "data-db2-0", "log-db-0" };
+	for (size_t i = 0; i < O2_COUNT(claims); i++) {
+		O2_AUTO(o2_freep) char *text = o2_xasprintf("{metadata: {name: %s}}", claims[i]);
+		test_add(app, "PersistentVolumeClaim", text);
+	}
+	o2_app_settle(app);
+	assert_true(test_has_edge(app, "StatefulSet shop/db",
+				  "PersistentVolumeClaim shop/data-db-0", "claim"));
+	assert_true(test_has_edge(app, "StatefulSet shop/db",
+				  "PersistentVolumeClaim shop/data-db-2", "claim"));
+	assert_int_equal(o2_app_count(app), 4);
+	assert_int_equal(o2_app_note_count(app), 0);
+	o2_app_free(app);
+}
+
 /* Of the cluster only what has to do with the namespaces. */
 static void test_cluster_objects(void **state)
 {
@@ -398,10 +423,15 @@ static void test_cluster_objects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),    cmocka_unit_test(test_selectors),
-		cmocka_unit_test(test_waves),   cmocka_unit_test(test_levels),
-		cmocka_unit_test(test_circle),  cmocka_unit_test(test_long_chain),
-		cmocka_unit_test(test_closure), cmocka_unit_test(test_cluster_objects),
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_selectors),
+		cmocka_unit_test(test_waves),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_circle),
+		cmocka_unit_test(test_long_chain),
+		cmocka_unit_test(test_closure),
+		cmocka_unit_test(test_claims),
+		cmocka_unit_test(test_cluster_objects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,16 @@ static void add_name(const struct collect *c, const char *name, bool optional)
 	ref->optional = optional;
 }
 
+/* What a StatefulSet's claims are called, but for the number. */
+static void add_ordinals(const struct collect *c, const char *prefix)
+{
+	if (!prefix)
+		return;
+	O2_AUTO(o2_freep)
+	char *name = o2_xasprintf("%s-%s-", prefix, c->app->items[c->item].view.name);
+	add_name(c, name, false);
+}
+
 /* group: apiGroup, Gateway's group, or what is in front of '/' in apiVersion. */
 static char *group_of(const struct o2_doc *value, const char *fallback)
 {
@@ -103,6 +113,9 @@ static struct o2_doc *collect_value(void *arg, const char *pointer, struct o2_do
 	switch (c->reference->shape) {
 	case O2_APP_SHAPE_NAME:
 		add_name(c, o2_doc_text(value), o2_doc_bool(parent, "/optional", false));
+		break;
+	case O2_APP_SHAPE_ORDINALS:
+		add_ordinals(c, o2_doc_text(value));
 		break;
 	case O2_APP_SHAPE_TYPED:
 		add_typed(c, value);

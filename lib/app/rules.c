@@ -23,6 +23,7 @@ enum { RANK_LATE_OBJECT, RANK_WAY_IN, RANK_SCALER, RANK_QUOTA, RANK_HOOK };
 #define NAMESPACED O2_APP_SHAPE_NAMESPACED
 #define LABELS O2_APP_SHAPE_LABELS
 #define SELECTOR O2_APP_SHAPE_SELECTOR
+#define ORDINALS O2_APP_SHAPE_ORDINALS
 #define PULLS O2_APP_PULLS
 #define FOLLOWS O2_APP_FOLLOWS
 #define QUIET O2_APP_QUIET
@@ -77,6 +78,8 @@ static const struct o2_app_reference pod_references[] = {
 
 static const struct o2_app_reference stateful_set_references[] = {
 	{ "/spec/serviceName", NAME, "", "Service", "serviceName", PULLS | QUIET },
+	{ "/spec/volumeClaimTemplates/*/metadata/name", ORDINALS, "", "PersistentVolumeClaim",
+	  "claim", PULLS | QUIET },
 	{ .path = NULL },
 };
 
@@ -304,7 +307,7 @@ static const struct o2_app_rule rules[] = {
 	       .references = secret_references, .texts = config_texts, .flags = O2_APP_ENCODED),
 	CONFIG("PersistentVolumeClaim", .clean = o2_app_clean_claim, .classes = claim_classes,
 	       .flags = O2_APP_KEEPS_OWNED),
-	CONFIG("PodTemplate"),
+	CONFIG("PodTemplate", .flags = O2_APP_RARE),
 	CONFIG("Service", .started = OPEN, .leave = o2_app_leave_service,
 	       .clean = o2_app_clean_service, .flags = O2_APP_ALLOTS,
 	       .disarm = o2_app_disarm_service, .references = service_references,
@@ -331,7 +334,10 @@ static const struct o2_app_rule rules[] = {
 	  .rank = RANK_CONFIG,
 	  .references = policy_references,
 	  .namespace_selectors = policy_namespace_selectors },
-	{ .group = "resource.k8s.io", .kind = "ResourceClaimTemplate", .rank = RANK_CONFIG },
+	{ .group = "resource.k8s.io",
+	  .kind = "ResourceClaimTemplate",
+	  .rank = RANK_CONFIG,
+	  .flags = O2_APP_RARE },
 
 	{ .group = "",
 	  .kind = "ServiceAccount",

@@ -413,9 +413,9 @@ static void test_nearest(void **state)
 
 	(void)state;
 	assert_string_equal(o2_nearest("migrat", names, count), "migrate");
-	assert_string_equal(o2_nearest("mirgate", names, count), "migrate");
+	assert_string_equal(o2_nearest("imgrate", names, count), "migrate");
 	assert_string_equal(o2_nearest("STATUS", names, count), "status");
-	assert_string_equal(o2_nearest("shwo", names, count), "show");
+	assert_string_equal(o2_nearest("hsow", names, count), "show");
 	assert_null(o2_nearest("", names, count));
 	assert_null(o2_nearest("xyzzy", names, count));
 	assert_null(o2_nearest("migrate", names, 0));

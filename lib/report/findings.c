@@ -1,6 +1,7 @@
 /*
  * What the preconditions turned out to be, and what discovery had to remark.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "report/report_internal.h"
@@ -10,6 +11,11 @@
 static const char *verdict(const struct o2_plan_finding *finding)
 {
 	return finding->blocks ? "blocks" : finding->warns ? "warns" : "holds";
+}
+
+static bool is_fine(const struct o2_plan_finding *finding)
+{
+	return !finding->blocks && !finding->warns;
 }
 
 static void add_row(struct o2_table *table, const struct o2_plan_finding *finding)
@@ -22,42 +28,60 @@ static void add_row(struct o2_table *table, const struct o2_plan_finding *findin
 	o2_table_end_row(table);
 }
 
-static bool same_group(const struct o2_plan_finding *a, const struct o2_plan_finding *b)
+/* What holds, by check and proof; there are few of these, however many findings there are. */
+struct groups {
+	struct group {
+		const struct o2_plan_finding *first;
+		size_t count;
+	} * items;
+	size_t count, cap;
+};
+
+static void groups_release(struct groups *groups)
 {
-	return strcmp(verdict(a), "holds") == 0 && strcmp(verdict(b), "holds") == 0 &&
-	       a->proof == b->proof && strcmp(a->check, b->check) == 0;
+	free(groups->items);
 }
 
-/* Is there an equal one before `index`, which stood for it already? */
-static bool was_shown(const struct o2_plan *plan, size_t index)
+static void group(struct groups *groups, const struct o2_plan_finding *finding)
 {
-	const struct o2_plan_finding *finding = o2_plan_finding(plan, index);
-
-	for (size_t i = 0; i < index; i++)
-		if (same_group(o2_plan_finding(plan, i), finding))
-			return true;
-	return false;
-}
-
-/* What holds, one row a check; a group of several is only counted. */
-static void add_group(struct o2_table *table, const struct o2_plan *plan, size_t index)
-{
-	const struct o2_plan_finding *finding = o2_plan_finding(plan, index);
-	size_t count = 0;
-
-	if (was_shown(plan, index))
-		return;
-	for (size_t i = index; i < o2_plan_finding_count(plan); i++)
-		count += same_group(o2_plan_finding(plan, i), finding);
-	if (count == 1) {
-		add_row(table, finding);
+	for (size_t i = 0; i < groups->count; i++) {
+		const struct o2_plan_finding *first = groups->items[i].first;
+		if (first->proof != finding->proof || strcmp(first->check, finding->check) != 0)
+			continue;
+		groups->items[i].count++;
 		return;
 	}
-	o2_table_cell(table, "[%s]", o2_plan_proof_name(finding->proof));
+	O2_GROW(groups->items, groups->count, groups->cap);
+	groups->items[groups->count++] = (struct group){ .first = finding, .count = 1 };
+}
+
+static void add_group(struct o2_table *table, const struct group *shown)
+{
+	if (shown->count == 1) {
+		add_row(table, shown->first);
+		return;
+	}
+	o2_table_cell(table, "[%s]", o2_plan_proof_name(shown->first->proof));
 	o2_table_cell(table, "holds");
-	o2_table_cell(table, "%s", finding->check);
-	o2_table_cell(table, "%zu times", count);
+	o2_table_cell(table, "%s", shown->first->check);
+	o2_table_cell(table, "%zu times", shown->count);
 	o2_table_end_row(table);
+}
+
+/* Concise: what holds is counted by check, what warns or blocks stands below it one by one. */
+static void add_concise(struct o2_table *table, const struct o2_plan *plan)
+{
+	O2_AUTO(groups_release) struct groups groups = { 0 };
+	size_t count = o2_plan_finding_count(plan);
+
+	for (size_t i = 0; i < count; i++)
+		if (is_fine(o2_plan_finding(plan, i)))
+			group(&groups, o2_plan_finding(plan, i));
+	for (size_t i = 0; i < groups.count; i++)
+		add_group(table, &groups.items[i]);
+	for (size_t i = 0; i < count; i++)
+		if (!is_fine(o2_plan_finding(plan, i)))
+			add_row(table, o2_plan_finding(plan, i));
 }
 
 void o2_report_findings_text(const struct o2_plan *plan, const struct o2_report_style *style,
@@ -65,13 +89,10 @@ void o2_report_findings_text(const struct o2_plan *plan, const struct o2_report_
 {
 	O2_AUTO(o2_table_release) struct o2_table table = { .indent = 2 };
 
-	for (size_t i = 0; i < o2_plan_finding_count(plan); i++) {
-		const struct o2_plan_finding *finding = o2_plan_finding(plan, i);
-		if (style->wide || strcmp(verdict(finding), "holds") != 0)
-			add_row(&table, finding);
-		else
-			add_group(&table, plan, i);
-	}
+	if (!style->wide)
+		add_concise(&table, plan);
+	for (size_t i = 0; style->wide && i < o2_plan_finding_count(plan); i++)
+		add_row(&table, o2_plan_finding(plan, i));
 	if (table.row_count == 0)
 		return;
 	o2_report_heading(out, style, "\nChecks");

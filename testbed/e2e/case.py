@@ -133,7 +133,7 @@ class Case:
         self.scenario = item
         self.prefix = prefix
         self.folder = folder
-        self.ns = prefix.rstrip("-")
+        self.ns = prefix  # all else that is named here begins with it
         self.end = time.monotonic() + item.limit
         self.a, self.b = Cluster("A", self), Cluster("B", self)
         self.transcript: list[str] = []

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "doc/doc.h"
 
-#define CONFIG_MAX_BYTES (64 * 1024)
+#define CONFIG_MAX_BYTES ((size_t)64 * 1024)
 
 static const struct o2_opt *find_by_name(const char *name, size_t len)
 {
@@ -277,10 +277,10 @@ static int set_scalar(struct o2_args *args, const struct o2_opt *opt, const stru
 	else if (type == O2_DOC_BOOL && opt->type == O2_OPT_FLAG)
 		text = o2_doc_bool(value, "", false) ? "true" : "false";
 	else if (type == O2_DOC_INT && opt->type == O2_OPT_SECONDS)
-		text = number = o2_xasprintf("%lld", (long long)o2_doc_number(value, 0));
+		number = o2_xasprintf("%lld", (long long)o2_doc_number(value, 0));
 	else
 		return o2_fail(err, O2_EINVALID, "the value must be a text; put it in quotes");
-	return o2_args_set(args, opt, text, O2_FROM_CONFIG, err);
+	return o2_args_set(args, opt, number != NULL ? number : text, O2_FROM_CONFIG, err);
 }
 
 static int set_from_config(struct o2_args *args, const struct o2_opt *opt,

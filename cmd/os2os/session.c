@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 
-#define TOKEN_MAX_BYTES (64 * 1024)
+#define TOKEN_MAX_BYTES ((size_t)64 * 1024)
 
 bool o2_session_named(const struct o2_args *args, enum o2_side side)
 {

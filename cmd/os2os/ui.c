@@ -51,7 +51,8 @@ bool o2_ui_colored(FILE *stream)
 		return ui.color == O2_UI_COLOR_ON;
 	if (is_set("NO_COLOR"))
 		return false;
-	if (is_set("CLICOLOR_FORCE") && strcmp(getenv("CLICOLOR_FORCE"), "0") != 0)
+	const char *force = getenv("CLICOLOR_FORCE");
+	if (force != NULL && force[0] != '\0' && strcmp(force, "0") != 0)
 		return true;
 	return isatty(fileno(stream)) && !is_dumb();
 }

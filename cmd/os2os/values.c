@@ -10,7 +10,7 @@
 
 #include "base/alloc.h"
 
-#define SECONDS_MAX (7 * 24 * 3600)
+#define SECONDS_MAX (7L * 24 * 3600)
 
 static const struct {
 	const char *unit;

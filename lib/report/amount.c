@@ -48,9 +48,9 @@ void o2_amount_age(int64_t seconds, char out[O2_AMOUNT_SIZE])
 		snprintf(out, O2_AMOUNT_SIZE, "-");
 	else if (seconds < 120)
 		snprintf(out, O2_AMOUNT_SIZE, "%" PRId64 "s", seconds);
-	else if (seconds < 2 * 3600)
+	else if (seconds < INT64_C(2) * 3600)
 		snprintf(out, O2_AMOUNT_SIZE, "%" PRId64 "m", seconds / 60);
-	else if (seconds < 2 * 86400)
+	else if (seconds < INT64_C(2) * 86400)
 		snprintf(out, O2_AMOUNT_SIZE, "%" PRId64 "h", seconds / 3600);
 	else
 		snprintf(out, O2_AMOUNT_SIZE, "%" PRId64 "d", seconds / 86400);

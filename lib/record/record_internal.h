@@ -26,6 +26,7 @@ struct o2_record {
 	struct o2_doc *owners;               /* target namespace -> uid of its owner */
 	char *resource_version;              /* of R1, as last read or written */
 	struct o2_strs locks[O2_SIDE_COUNT]; /* namespaces that this process locked */
+	bool source_lost; /* A did not answer after the decision; it is not asked again */
 	int patience_ms;
 };
 

@@ -19,6 +19,8 @@ int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *
 	int64_t now = o2_clock_ms();
 
 	assert(err->code == -O2_ETRANSIENT);
+	if (record->patience_ms == 0)
+		return err->code;
 	if (wait->since_ms == 0) {
 		wait->since_ms = now;
 		wait->pause_ms = PAUSE_FIRST_MS;

@@ -6,6 +6,7 @@
  */
 #include "record/record_internal.h"
 
+#include "base/log.h"
 #include "crypto/crypto.h"
 
 #include <inttypes.h>
@@ -128,19 +129,30 @@ int o2_record_swap(struct o2_record *record, struct o2_err *err)
 int o2_record_check(struct o2_record *record, enum o2_record_state state, struct o2_err *err)
 {
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, "source");
+	/* COMMITTED is final: once this process knows it, an A that does not answer stops nothing. */
+	bool is_final = state == O2_STATE_COMMITTED && record->head.state == O2_STATE_COMMITTED;
+	int patience_ms = record->patience_ms;
 	int code;
 
-	if (!record->kube[O2_SOURCE]) {
-		assert(state == O2_STATE_COMMITTED && record->head.state == O2_STATE_COMMITTED);
+	assert(record->kube[O2_SOURCE] || is_final);
+	if (is_final && (!record->kube[O2_SOURCE] || record->source_lost))
+		return 0;
+	if (is_final)
+		record->patience_ms = 0;
+	code = look_again(record, state, name, "-", err);
+	record->patience_ms = patience_ms;
+	if (is_final && code == -O2_ETRANSIENT) {
+		o2_log(O2_WARN, "%s; the decision is known, B is opened all the same",
+		       err->message);
+		o2_err_clear(err);
+		record->source_lost = true;
 		return 0;
 	}
-	code = look_again(record, state, name, "-", err);
 	if (code == -O2_ENOTFOUND)
 		return o2_prefix(err, "the record of transaction %s is gone", record->head.id);
 	return code;
 }
 
-/* Change the state in memory, swap, and put the old state back if that failed. */
 int o2_record_move_state(struct o2_record *record, enum o2_record_state from,
 			 enum o2_record_state to, struct o2_err *err)
 {

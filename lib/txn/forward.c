@@ -15,28 +15,45 @@ static int fault(const char *step, const char *where, struct o2_err *err)
 	return o2_fault_point(name, err);
 }
 
-/* The record says how far it came, once a phase; that is for people, no decision rests on it. */
+/*
+ * The record says how far it came, once a phase; that is for people, no decision rests on it. After the decision it is left
+ * out: B must open, whether A still answers or not.
+ */
 static int enter_phase(struct o2_step_context *context, const char *phase, struct o2_err *err)
 {
-	enum o2_record_state state = o2_record_head(context->record)->state;
-
 	o2_log_phase(phase);
-	if (state != O2_STATE_OPEN && state != O2_STATE_COMMITTED)
+	if (o2_record_head(context->record)->state != O2_STATE_OPEN)
 		return 0;
 	return o2_record_set_phase(context->record, phase, err);
 }
 
+/*
+ * May a signal interrupt the step? Not the decision, whose outcome would be unknown, and not what follows, since the way is
+ * forward then; but a user's command may hang for reasons of its own.
+ */
+static bool is_interruptible(const struct o2_plan_step *step)
+{
+	enum o2_step_id id = o2_step_id_of(step->type);
+
+	return id < O2_STEP_DECIDE || id == O2_STEP_SWITCH;
+}
+
 static int run_step(struct o2_step_context *context, struct o2_plan_step *step, struct o2_err *err)
 {
+	bool mask = !is_interruptible(step);
 	int64_t begin = o2_clock_ms();
 	int code;
 
 	step->state = O2_STEP_RUNNING;
+	if (mask)
+		o2_cancel_mask(true);
 	code = fault(step->type->name, "before", err);
 	if (code == 0)
 		code = step->type->apply(context, step, err);
 	if (code == 0)
 		code = fault(step->type->name, "after", err);
+	if (mask)
+		o2_cancel_mask(false);
 	step->actual_ms = o2_clock_ms() - begin;
 	step->state = code == 0 ? O2_STEP_DONE : O2_STEP_FAILED;
 	return code;

@@ -1,6 +1,7 @@
 /* A run: forwards, and what to do with the state that a failure left. */
 #include "txn/txn_internal.h"
 
+#include "base/cancel.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -25,8 +26,12 @@ static void end_before_record(struct o2_record *record, struct o2_txn_result *re
 			      const struct o2_err *cause)
 {
 	struct o2_err err = { 0 };
+	int code;
 
-	if (o2_record_discard(record, &err) < 0)
+	o2_cancel_mask(true);
+	code = o2_record_discard(record, &err);
+	o2_cancel_mask(false);
+	if (code < 0)
 		o2_txn_conclude(result, O2_TXN_HALFWAY, record,
 				"nothing was begun, but a lock could not be removed (%s): run "
 				"'os2os recover %s'",

@@ -9,7 +9,7 @@
 #include "crypto/crypto.h"
 
 /* Longer values are files, not configuration. */
-#define SECRET_TEXT_MAX_BYTES (64 * 1024)
+#define SECRET_TEXT_MAX_BYTES 65536
 
 struct visit {
 	o2_app_text_fn *fn;

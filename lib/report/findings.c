@@ -13,9 +13,9 @@ static const char *verdict(const struct o2_plan_finding *finding)
 	return finding->blocks ? "blocks" : finding->warns ? "warns" : "holds";
 }
 
-static bool is_fine(const struct o2_plan_finding *finding)
+static bool is_counted(const struct o2_plan_finding *finding)
 {
-	return !finding->blocks && !finding->warns;
+	return finding->blocks || !finding->warns;
 }
 
 static void add_row(struct o2_table *table, const struct o2_plan_finding *finding)
@@ -28,7 +28,7 @@ static void add_row(struct o2_table *table, const struct o2_plan_finding *findin
 	o2_table_end_row(table);
 }
 
-/* What holds, by check and proof; there are few of these, however many findings there are. */
+/* Findings by verdict, check and proof; there are few of these, however many findings there are. */
 struct groups {
 	struct group {
 		const struct o2_plan_finding *first;
@@ -46,7 +46,8 @@ static void group(struct groups *groups, const struct o2_plan_finding *finding)
 {
 	for (size_t i = 0; i < groups->count; i++) {
 		const struct o2_plan_finding *first = groups->items[i].first;
-		if (first->proof != finding->proof || strcmp(first->check, finding->check) != 0)
+		if (first->proof != finding->proof || first->blocks != finding->blocks ||
+		    strcmp(first->check, finding->check) != 0)
 			continue;
 		groups->items[i].count++;
 		return;
@@ -62,26 +63,30 @@ static void add_group(struct o2_table *table, const struct group *shown)
 		return;
 	}
 	o2_table_cell(table, "[%s]", o2_plan_proof_name(shown->first->proof));
-	o2_table_cell(table, "holds");
+	o2_table_cell(table, "%s", verdict(shown->first));
 	o2_table_cell(table, "%s", shown->first->check);
 	o2_table_cell(table, "%zu times", shown->count);
 	o2_table_end_row(table);
 }
 
-/* Concise: what holds is counted by check, what warns or blocks stands below it one by one. */
+/* Concise: what holds, and what blocks, is counted by check, since the command lists each blocker besides; warnings stand one by one. */
 static void add_concise(struct o2_table *table, const struct o2_plan *plan)
 {
 	O2_AUTO(groups_release) struct groups groups = { 0 };
 	size_t count = o2_plan_finding_count(plan);
 
 	for (size_t i = 0; i < count; i++)
-		if (is_fine(o2_plan_finding(plan, i)))
+		if (is_counted(o2_plan_finding(plan, i)))
 			group(&groups, o2_plan_finding(plan, i));
 	for (size_t i = 0; i < groups.count; i++)
-		add_group(table, &groups.items[i]);
+		if (!groups.items[i].first->blocks)
+			add_group(table, &groups.items[i]);
 	for (size_t i = 0; i < count; i++)
-		if (!is_fine(o2_plan_finding(plan, i)))
+		if (!is_counted(o2_plan_finding(plan, i)))
 			add_row(table, o2_plan_finding(plan, i));
+	for (size_t i = 0; i < groups.count; i++)
+		if (groups.items[i].first->blocks)
+			add_group(table, &groups.items[i]);
 }
 
 void o2_report_findings_text(const struct o2_plan *plan, const struct o2_report_style *style,

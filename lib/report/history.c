@@ -14,7 +14,7 @@ static const char *or_dash(const char *text)
 static const char *local_end(const struct o2_store_entry *entry)
 {
 	if (entry->ended == 0)
-		return "Interrupted";
+		return "Unfinished";
 	return or_dash(entry->end);
 }
 

@@ -358,17 +358,17 @@ static void test_history(void **state)
 	o2_buf_init(&out, 1 << 16);
 	o2_report_history_text(items, 3, &plain, &out);
 	assert_string_equal(out.data, "ID       STARTED                TOOK   COMMAND   FROM   TO  "
-				      " NAMESPACE   END           RECORD\n"
+				      " NAMESPACE   END          RECORD\n"
 				      "6k2v9x   1970-01-12T13:46:40Z   12s    migrate   A      B   "
-				      " shop        Done          -\n"
+				      " shop        Done         -\n"
 				      "6k2v9x   1970-01-12T13:46:40Z   -      -         A      B   "
-				      " shop        -             OPEN\n"
+				      " shop        -            OPEN\n"
 				      "-        1970-01-11T10:00:00Z   -      migrate   -      -   "
-				      " -           Interrupted   -\n");
+				      " -           Unfinished   -\n");
 	O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_report_history_doc(items, 3);
 	assert_int_equal(o2_doc_count(o2_doc_at(doc, "/items")), 3);
 	assert_string_equal(o2_doc_str(doc, "/items/1/record/state", ""), "OPEN");
-	assert_string_equal(o2_doc_str(doc, "/items/2/end", ""), "Interrupted");
+	assert_string_equal(o2_doc_str(doc, "/items/2/end", ""), "Unfinished");
 	assert_null(o2_doc_at(doc, "/items/2/exitCode"));
 }
 

@@ -61,7 +61,7 @@ static const struct row rows[] = {
 	  false, "failed" },
 	{ "Job",
 	  "{metadata: {name: j, annotations: {helm.sh/hook: pre-install}}, status: {active: 1}}",
-	  true, NULL },
+	  true, "starts over" },
 	{ "Pod", "{metadata: {name: p}, status: {phase: Succeeded}}", false, "has ended" },
 	{ "Pod", "{metadata: {name: p}, status: {phase: Running}}", true, "after the decision" },
 	{ "Pod", "{metadata: {name: p, annotations: {kubernetes.io/config.mirror: x}}}", false,

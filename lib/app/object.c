@@ -443,6 +443,8 @@ const char *o2_app_target_label(const struct o2_app *app, size_t index)
 {
 	struct o2_app_item *item = &app->items[index];
 
+	if (item->view.target_name == item->view.name && item->view.target_ns == item->view.ns)
+		return o2_app_label(app, index);
 	if (!item->target_label)
 		item->target_label =
 			label_new(item->view.kind, item->view.target_ns, item->view.target_name);

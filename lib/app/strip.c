@@ -179,7 +179,10 @@ void o2_app_clean_job(const struct o2_app_cleaning *cleaning, struct o2_doc *doc
 	static const char *const places[] = { "/metadata/labels",
 					      "/spec/template/metadata/labels" };
 
-	(void)cleaning;
+	if (o2_doc_int(doc, "/status/active", 0) > 0)
+		o2_app_note_item(cleaning->app, cleaning->item,
+				 "let it end first if it may not run twice",
+				 "is running; on B it starts over");
 	if (o2_doc_bool(doc, "/spec/manualSelector", false))
 		return;
 	o2_doc_remove(doc, "/spec/selector");

@@ -143,10 +143,28 @@ static bool explain(struct waiting *waiting, const struct o2_app_object *object,
 	return failed;
 }
 
-static int fail_wave(struct waiting *waiting, const char *what, struct o2_err *err)
+/* What to do about a pod that does not start, by a word of its reason. */
+static const struct {
+	const char *word, *remedy;
+} remedies[] = {
+	{ "ImagePull", "make the image pullable from B's nodes (registry, tag, pull secret)" },
+	{ "InvalidImageName", "correct the image's name on A" },
+	{ "ContainerConfigError", "give the container what it refers to, on A" },
+	{ "CrashLoopBackOff",
+	  "see in the container's log on A what it needs, and give it that on B" },
+	{ "no node takes it", "give B's nodes the room or the labels that the pods ask for" },
+	{ "exceeded quota", "raise the quota on B" },
+	{ "", "see why it is not ready on B, or give it longer with --start-timeout" },
+};
+
+static int fail_wave(struct waiting *waiting, const char *when, struct o2_err *err)
 {
-	return o2_fail(err, O2_ETRANSIENT, "B did not start: %s%s%s", waiting->why.data,
-		       what[0] ? "; " : "", what);
+	size_t i = 0;
+
+	while (!strstr(waiting->why.data, remedies[i].word))
+		i++;
+	return o2_fail(err, O2_ETRANSIENT, "B did not start%s: %s; %s", when, waiting->why.data,
+		       remedies[i].remedy);
 }
 
 /* Look at each workload once. Negative: one of them failed for good. */
@@ -228,11 +246,15 @@ static int may_go_on(struct waiting *waiting, int64_t begin, struct o2_err *err)
 	if (o2_cancel_check(err) < 0)
 		return err->code;
 	if (waiting->lost_since_ms && now - waiting->lost_since_ms > lost_timeout_ms(options))
-		return fail_wave(waiting, "B was lost", err);
-	if (now - begin > o2_plan_start_timeout_ms(options))
-		return o2_fail(err, O2_ETRANSIENT,
-			       "B did not start within %d s (--start-timeout): %s",
-			       o2_plan_start_timeout_ms(options) / 1000, waiting->why.data);
+		return o2_fail(err, O2_ETRANSIENT, "B was lost while its pods started: %s",
+			       waiting->why.data);
+	if (now - begin > o2_plan_start_timeout_ms(options)) {
+		char when[64];
+
+		snprintf(when, sizeof(when), " within %d s (--start-timeout)",
+			 o2_plan_start_timeout_ms(options) / 1000);
+		return fail_wave(waiting, when, err);
+	}
 	if (now >= waiting->next_record_look_ms) {
 		waiting->next_record_look_ms = now + RECORD_POLL_MS;
 		return o2_record_check(waiting->context->record, O2_STATE_OPEN, err);

@@ -69,7 +69,7 @@ static void end_undecided(struct o2_plan *plan, struct o2_record *record,
 				id);
 		return;
 	}
-	o2_log(O2_WARN, "%s", cause->message);
+	o2_log(O2_INFO, "undoing: %s", cause->message);
 	if (o2_txn_undo(record, cause->message, report, &err) == 0) {
 		mark_undone(plan);
 		o2_txn_conclude(

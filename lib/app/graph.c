@@ -75,6 +75,8 @@ static void note_missing(struct o2_app *app, const struct o2_app_ref *ref)
 	const char *kind = o2_app_ref_kind(ref);
 	O2_AUTO(o2_freep) char *label = o2_xasprintf("%s %s", kind, ref->name);
 
+	if (strcmp(kind, "ServiceAccount") == 0 && strcmp(ref->name, "default") == 0)
+		return; /* every namespace has it, whether it may be seen or not */
 	if (ref->optional || (ref->reference->flags & O2_APP_QUIET) ||
 	    o2_strs_has(&app->unreadable, label))
 		return;

@@ -9,7 +9,8 @@ Object = dict[str, Any]
 
 SECRET_MARK = "Pl41n-S3cr3t"
 GATE = "e2e.example/open"
-FIXED_NODE_PORT = 30011
+FIXED_NODE_PORT = 30011  # of one scenario; a cluster has each port once
+TAKEN_NODE_PORT = 30012
 STORAGE_CLASS = "local-path"
 
 

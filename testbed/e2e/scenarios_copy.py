@@ -39,7 +39,7 @@ def copy_everything(case: Case) -> None:
 def copy_into_another_namespace_of_the_same_cluster(case: Case) -> None:
     """A = B: references to the namespace are rewritten, what binds to it in cluster scope gets a name of its own."""
     target = case.ns + "-two"
-    deploy(case, manifests.full(case.ns, fixed_port=True, volume=False))
+    deploy(case, manifests.full(case.ns, fixed_port=False, volume=False))
     before = case.world(case.a)
     result = case.migrate("--to", "A", "--to-namespace", target)
     expect_exit(result, 0)

@@ -170,6 +170,24 @@ def finish_when_allowed(case: Case, id: str) -> None:
     case.wait("resume finishes", 30, lambda: case.repair("resume", id).code == 0)
 
 
+@scenario("failure", seconds=25)
+def node_port_that_is_taken(case: Case) -> None:
+    """A node port that the user chose is a way in, and B has given it away: found out before the decision, never after it."""
+    case.a.create_namespace(case.ns)
+    port = {"name": "http", "port": 80, "targetPort": 8080, "nodePort": manifests.TAKEN_NODE_PORT}
+    front = manifests.make("Service", "front", case.ns, spec={"type": "NodePort", "selector": {"app": "web"}, "ports": [port]})
+    case.a.apply([manifests.workload("Deployment", case.ns, "web", 1), front])
+    case.a.wait_ready(case.ns)
+    other = case.b.create_namespace(case.ns + "-other")
+    front["metadata"]["namespace"] = other
+    case.b.apply([front])
+    before = both_worlds(case)
+    result = case.migrate()
+    expect_exit(result, 1, 4)
+    expect_message(result, f"Service.*{case.ns}/front|Service 'front'", str(manifests.TAKEN_NODE_PORT))
+    copies.expect_undone(case, *before)
+
+
 @scenario("failure", seconds=30)
 def switch_command_that_fails(case: Case) -> None:
     """--on-switch runs after the decision: B has the application, exit 6, resume runs it again."""

@@ -74,17 +74,14 @@ def is_controlled(item: Object) -> bool:
 
 
 def is_foreign(item: Object, namespaces: Iterable[str], prefix: str) -> bool:
-    """Of somebody else who uses the same cluster now: another scenario's, or a namespace that is not looked at.
-
-    Whatever carries a mark of os2os and is not another scenario's is looked at.
-    """
+    """Of somebody else who uses the same cluster now: another scenario's, or a namespace that is not looked at."""
     claim = item.get("spec", {}).get("claimRef") or {}
     name = claim.get("namespace") or item["metadata"]["name"]
     if item["kind"] == "PersistentVolume" and claim:
         return True
     if name.startswith(SCENARIO_PREFIX):
         return not name.startswith(prefix)
-    return item["kind"] == "Namespace" and name not in namespaces and "os2os" not in json.dumps(item["metadata"])
+    return item["kind"] == "Namespace" and name not in namespaces
 
 
 def capture(context: str, namespaces: list[str], prefix: str) -> World:

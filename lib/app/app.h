@@ -91,7 +91,7 @@ struct o2_app_note {
 	bool left_out; /* the subject is on A and is not carried */
 };
 
-/* A rewriting that was applied to an object. */
+/* A rewriting that was applied inside an object; that its own namespace changes is told by target_ns. */
 struct o2_app_change {
 	size_t object;
 	char *path;   /* JSON Pointer */
@@ -121,6 +121,9 @@ O2_DEFINE_FREEP(struct o2_app, o2_app_free)
 
 /*
  * Decide what each object becomes on B: namespace with every reference to it, storage class, version. Fills target_*, wave and level.
+ * Once only. Objects that can't follow (Helm's records of another namespace) are dropped with a note, so indexes may change.
+ *
+ * target  NULL: every kind counts as served.
  * Errors  O2_EINVALID (a malformed map, two objects with one target name).
  */
 O2_MUST_CHECK int o2_app_rewrite(struct o2_app *app, const struct o2_app_rewriting *rewriting,

@@ -92,7 +92,30 @@ static int try_pods(struct o2_step_context *context, const struct o2_plan_step *
 	return code;
 }
 
-static int try_late(struct o2_step_context *context, struct o2_err *err)
+/*
+ * What B is asked to create for an object that opens after the decision: itself if it is late, and a Service that is there without its
+ * outside ports under another name, since only a CREATE with the ports proves that they are free. NULL: nothing to ask.
+ */
+static struct o2_doc *opening_trial(const struct o2_plan *plan, size_t index)
+{
+	const struct o2_app_object *object = o2_app_object(plan->app, index);
+	struct o2_doc *full;
+
+	if (!object->target_kind || plan->adopted[index])
+		return NULL;
+	if (object->created != O2_APP_CREATED_LATE &&
+	    (object->started != O2_APP_STARTED_OPEN || strcmp(object->kind->kind, "Service") != 0))
+		return NULL;
+	full = o2_app_target(plan->app, index, O2_APP_FULL);
+	if (object->created != O2_APP_CREATED_LATE) {
+		O2_AUTO(o2_freep) char *name = o2_xasprintf("os2os-vote-%zu", index);
+
+		o2_doc_put_str(full, "/metadata/name", name);
+	}
+	return full;
+}
+
+static int try_opening(struct o2_step_context *context, struct o2_err *err)
 {
 	struct o2_app *app = context->plan->app;
 	struct o2_kube_trial *trials = o2_xcalloc(o2_app_count(app) + 1, sizeof(*trials));
@@ -102,15 +125,14 @@ static int try_late(struct o2_step_context *context, struct o2_err *err)
 
 	for (size_t i = 0; i < o2_app_count(app); i++) {
 		const struct o2_app_object *object = o2_app_object(app, i);
+		struct o2_doc *trial = opening_trial(context->plan, i);
 
-		if (object->created != O2_APP_CREATED_LATE || !object->target_kind ||
-		    context->plan->adopted[i])
+		if (!trial)
 			continue;
 		index[count] = i;
-		trials[count++] =
-			(struct o2_kube_trial){ .kind = object->target_kind,
-						.ns = object->target_ns,
-						.object = o2_app_target(app, i, O2_APP_FULL) };
+		trials[count++] = (struct o2_kube_trial){ .kind = object->target_kind,
+							  .ns = object->target_ns,
+							  .object = trial };
 	}
 	code = try_all(context->plan->kube[O2_TARGET], trials, count, app, index, err);
 	free(trials);
@@ -129,7 +151,8 @@ static struct o2_doc *opening_item(struct o2_plan *plan, size_t index)
 	O2_AUTO(o2_freep) char *old_address = o2_plan_address(source);
 
 	o2_doc_set_str(item, "op", late ? "create" : "change");
-	o2_doc_set(item, "wave", o2_doc_int_new(object->wave));
+	/* What is there already is armed first: late objects (webhooks, routes) may point at it. */
+	o2_doc_set(item, "wave", o2_doc_int_new(late ? object->wave + 1 : 0));
 	o2_doc_set_str(item, "apiVersion", object->target_kind->api_version);
 	o2_doc_set_str(item, "kind", object->target_kind->kind);
 	if (object->target_ns)
@@ -161,7 +184,7 @@ static int store_opening(struct o2_step_context *context, struct o2_err *err)
 
 O2_STEP_APPLY(o2_step_vote_apply)
 {
-	if (try_pods(context, step, err) < 0 || try_late(context, err) < 0)
+	if (try_pods(context, step, err) < 0 || try_opening(context, err) < 0)
 		return err->code;
 	return store_opening(context, err);
 }

@@ -1,7 +1,7 @@
 /* The lock of a namespace: one ConfigMap of a fixed name, made by CREATE (PROTOCOL.md U13). */
 #include "record/record_internal.h"
 
-static struct o2_doc *lock_doc(const struct o2_record *record, const char *ns)
+static struct o2_doc *lock_doc(const struct o2_record *record, enum o2_side side, const char *ns)
 {
 	struct o2_doc *map = o2_doc_object_new();
 
@@ -12,6 +12,7 @@ static struct o2_doc *lock_doc(const struct o2_record *record, const char *ns)
 	o2_record_mark(record, map, "lock");
 	o2_doc_put_str(map, "/data/transaction", record->head.id);
 	o2_doc_put_str(map, "/data/holder", record->self);
+	o2_doc_put_str(map, "/data/side", side == O2_SOURCE ? "source" : "target");
 	return map;
 }
 
@@ -35,7 +36,7 @@ static int name_holder(struct o2_record *record, struct o2_kube *kube, const cha
 int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[side];
-	O2_AUTO(o2_doc_freep) struct o2_doc *map = lock_doc(record, ns);
+	O2_AUTO(o2_doc_freep) struct o2_doc *map = lock_doc(record, side, ns);
 	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
 				       .kind = o2_record_kind(kube, "ConfigMap"),
 				       .ns = ns,

@@ -126,10 +126,10 @@ static struct o2_doc *change_patch(struct o2_record *record, const struct o2_rec
 			object->kind->kind, object->name, o2_kube_name(record->kube[O2_TARGET]));
 		return NULL;
 	}
-	if (strcmp(o2_doc_str(now, "/metadata/annotations/os2os.io~1phase", ""), mark) == 0)
+	if (strcmp(o2_doc_str(now, "/metadata/labels/os2os.io~1phase", ""), mark) == 0)
 		return NULL;
 	patch = o2_doc_copy(object->object);
-	o2_doc_put_str(patch, "/metadata/annotations/os2os.io~1phase", mark);
+	o2_doc_put_str(patch, "/metadata/labels/os2os.io~1phase", mark);
 	return patch;
 }
 
@@ -146,8 +146,8 @@ static struct o2_doc *release_patch(struct o2_record *record, const struct o2_re
 	patch = o2_doc_object_new();
 	kept = o2_doc_array_new();
 	o2_doc_put(patch, "/metadata/labels/os2os.io~1txn", o2_doc_null_new());
-	if (o2_doc_at(now, "/metadata/annotations/os2os.io~1phase"))
-		o2_doc_put(patch, "/metadata/annotations/os2os.io~1phase", o2_doc_null_new());
+	if (o2_doc_at(now, "/metadata/labels/os2os.io~1phase"))
+		o2_doc_put(patch, "/metadata/labels/os2os.io~1phase", o2_doc_null_new());
 	for (size_t i = 0; i < o2_doc_count(references); i++) {
 		struct o2_doc *reference = o2_doc_item(references, i);
 

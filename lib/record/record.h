@@ -151,7 +151,8 @@ O2_MUST_CHECK int o2_record_create_many(struct o2_record *record, struct o2_reco
 
 /*
  * Patch objects of this transaction: read - R1 is mine and in `state` - compare and swap, repeated while controllers move the version.
- * `mark` is written as annotation os2os.io/phase in the same write; an object that carries it already is left alone (U7).
+ * `mark` is written as label os2os.io/phase in the same write; an object that carries it already is left alone (U7). A
+ * label, since the Deployment controller copies annotations to ReplicaSets and never takes them back.
  * Objects that do not carry this transaction's label are O2_ECONFLICT.
  */
 O2_MUST_CHECK int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects,
@@ -162,7 +163,7 @@ O2_MUST_CHECK int o2_record_change_many(struct o2_record *record, struct o2_reco
 O2_MUST_CHECK int o2_record_decide(struct o2_record *record, struct o2_err *err);
 /* R2 = COMMITTED, only after R1 is. */
 O2_MUST_CHECK int o2_record_mirror(struct o2_record *record, struct o2_err *err);
-/* Take label, annotations and ownerReference of the transaction off. Objects that are gone or already clean are passed over. */
+/* Take labels and ownerReference of the transaction off. Objects that are gone or already clean are passed over. */
 O2_MUST_CHECK int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects,
 					 size_t count, struct o2_err *err);
 /* Owners and locks removed, finalizers taken off, R1 and R2 = DONE. `report` is kept in R1; copied. */
@@ -220,8 +221,8 @@ const struct o2_record_entry *o2_record_entry(const struct o2_record *record, si
  * Nothing was begun: remove what lies about without an R1 (locks of this process, chunks of the write set). Only while the state is ABSENT.
  */
 O2_MUST_CHECK int o2_record_discard(struct o2_record *record, struct o2_err *err);
-/* Called with namespace and transaction of each lock that is found. A negative return ends the search with it. */
-typedef int o2_record_lock_fn(void *arg, const char *ns, const char *id);
+/* Called with namespace, transaction and side of each lock that is found. A negative return ends the search with it. */
+typedef int o2_record_lock_fn(void *arg, const char *ns, const char *id, enum o2_side side);
 O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces,
 				       o2_record_lock_fn *fn, void *arg, struct o2_err *err);
 /* Remove lock and write set of a transaction that has neither R1 nor R2: it died before its first effect. */

@@ -13,7 +13,6 @@
 #define O2_RECORD_FINALIZER "os2os.io/record"
 #define O2_RECORD_LABEL_TXN "os2os.io/txn"
 #define O2_RECORD_LABEL_ROLE "os2os.io/record"
-#define O2_RECORD_ANNOTATION_PHASE "os2os.io/phase"
 #define O2_RECORD_LOCK_NAME "os2os-lock"
 #define O2_RECORD_CHUNK_MAX ((size_t)900 * 1024)
 

@@ -11,138 +11,95 @@
 #define HOLDER_GRACE_MS 15000 /* how long a cancel waits for the holder to undo by itself */
 #define HOLDER_POLL_MS 500
 
-/* The transaction that is recovered, and where its records were seen. */
-struct found {
-	char id[O2_RECORD_ID_SIZE];
-	char *source_ns, *target_ns; /* of R1 and R2; NULL: not there */
-	enum o2_record_state source_state, target_state;
-	bool clean;
+/* A lock without any record: its transaction died before its first effect. */
+struct strays {
+	struct o2_txn_list *list;
 };
 
-struct search {
-	struct found *items;
-	size_t count, cap;
-};
-
-static struct found *found_of(struct search *search, const char *id)
+static int see_lock(void *arg, const char *ns, const char *id, enum o2_side side)
 {
-	for (size_t i = 0; i < search->count; i++) {
-		if (strcmp(search->items[i].id, id) == 0)
-			return &search->items[i];
-	}
-	O2_GROW(search->items, search->count, search->cap);
-	struct found *found = &search->items[search->count++];
-	memset(found, 0, sizeof(*found));
-	snprintf(found->id, sizeof(found->id), "%s", id);
-	return found;
-}
+	struct o2_txn_list *list = ((struct strays *)arg)->list;
 
-static int see_record(void *arg, enum o2_side side, const struct o2_record_head *head)
-{
-	struct found *found = found_of(arg, head->id);
-	const struct o2_strs *namespaces =
-		side == O2_SOURCE ? &head->source_namespaces : &head->target_namespaces;
-	char **ns = side == O2_SOURCE ? &found->source_ns : &found->target_ns;
-
-	if (namespaces->count == 0)
-		return 0; /* unreadable: named by status, not touched here */
-	free(*ns);
-	*ns = o2_xstrdup(namespaces->items[0]);
-	if (side == O2_SOURCE) {
-		found->source_state = head->state;
-		found->clean = head->clean;
-	} else {
-		found->target_state = head->state;
-		found->clean |= head->clean && !found->source_ns;
-	}
-	return 0;
-}
-
-static int see_lock(void *arg, const char *ns, const char *id)
-{
-	struct search *search = arg;
-	size_t before = search->count;
-	struct found *found;
-
-	if (strlen(id) == 0 || strlen(id) >= O2_RECORD_ID_SIZE)
+	if (side != O2_SOURCE || id[0] == '\0' || strlen(id) >= O2_RECORD_ID_SIZE)
 		return 0;
-	found = found_of(search, id);
-	/* Nothing but a lock: remember where. */
-	if (search->count > before)
-		found->source_ns = o2_xstrdup(ns);
-	return 0;
-}
-
-static void release_search(struct search *search)
-{
-	for (size_t i = 0; i < search->count; i++) {
-		free(search->items[i].source_ns);
-		free(search->items[i].target_ns);
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->items[i].id, id) == 0)
+			return 0;
 	}
-	free(search->items);
+	O2_GROW(list->items, list->count, list->cap);
+	struct o2_txn_entry *stray = &list->items[list->count++];
+	memset(stray, 0, sizeof(*stray));
+	snprintf(stray->id, sizeof(stray->id), "%s", id);
+	o2_strs_add(&stray->source_namespaces, ns);
+	return 0;
 }
 
 static int look_around(struct o2_kube *source, struct o2_kube *target,
-		       const struct o2_strs *namespaces, struct search *search, struct o2_err *err)
+		       const struct o2_strs *namespaces, struct o2_txn_list *list,
+		       struct o2_err *err)
 {
-	if (source && (o2_record_find(source, namespaces, see_record, search, err) < 0 ||
-		       o2_record_find_locks(source, namespaces, see_lock, search, err) < 0))
+	struct strays strays = { list };
+
+	if (o2_txn_find(source, target, namespaces, list, err) < 0)
 		return err->code;
-	/* B's namespaces may be called otherwise than A's. */
-	if (target &&
-	    o2_record_find(target, source ? NULL : namespaces, see_record, search, err) < 0)
-		return err->code;
-	return 0;
+	return source ? o2_record_find_locks(source, namespaces, see_lock, &strays, err) : 0;
 }
 
 /* The one with the id, or the only unfinished one. */
-static const struct found *choose(const struct search *search, const char *id, struct o2_err *err)
+static const struct o2_txn_entry *choose(const struct o2_txn_list *list, const char *id,
+					 struct o2_err *err)
 {
-	const struct found *chosen = NULL;
-	struct o2_buf ids;
+	const struct o2_txn_entry *chosen = NULL;
+	struct o2_strs ids = { 0 };
 
-	for (size_t i = 0; i < search->count && id; i++) {
-		if (strcmp(search->items[i].id, id) == 0)
-			return &search->items[i];
+	for (size_t i = 0; i < list->count && id; i++) {
+		if (strcmp(list->items[i].id, id) == 0)
+			return &list->items[i];
 	}
 	if (id) {
-		o2_fail(err, O2_ENOTFOUND, "no cluster that was asked knows transaction '%s'", id);
+		o2_fail(err, O2_ENOTFOUND, "transaction '%s' is not known between these clusters",
+			id);
 		return NULL;
 	}
-	o2_buf_init(&ids, 200);
-	size_t open = 0;
-	for (size_t i = 0; i < search->count; i++) {
-		if (search->items[i].clean)
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->items[i].clean)
 			continue;
-		open++;
-		chosen = &search->items[i];
-		o2_buf_addf(&ids, " %s", chosen->id);
+		chosen = &list->items[i];
+		o2_strs_add(&ids, chosen->id);
 	}
-	if (open == 0)
+	if (ids.count == 0)
 		o2_fail(err, O2_ENOTFOUND, "no unfinished transaction was found");
-	else if (open > 1)
+	else if (ids.count > 1)
 		o2_fail(err, O2_ECONFLICT,
-			"several transactions are unfinished, name one of them:%s", ids.data);
-	o2_buf_release(&ids);
-	return open == 1 ? chosen : NULL;
+			"%zu transactions are unfinished; name one of them: %s, %s%s", ids.count,
+			ids.items[0], ids.items[1], ids.count > 2 ? " ..." : "");
+	if (ids.count != 1)
+		chosen = NULL;
+	o2_strs_release(&ids);
+	return chosen;
 }
 
 /* What recovery works with. */
 struct recovery {
 	struct o2_kube *source, *target;
 	const struct o2_txn_recovery *wish;
-	const struct found *found;
+	const struct o2_txn_entry *found;
 	struct o2_record *record;
 	struct o2_txn_result *result;
 };
 
 static int load(struct recovery *recovery, struct o2_err *err)
 {
-	bool has_source = recovery->source && recovery->found->source_state != O2_STATE_ABSENT;
-	const char *ns = has_source ? recovery->found->source_ns : recovery->found->target_ns;
+	const struct o2_txn_entry *found = recovery->found;
+	bool has_source = recovery->source && found->source_state != O2_STATE_ABSENT;
+	const struct o2_strs *namespaces =
+		has_source ? &found->source_namespaces : &found->target_namespaces;
 
+	if (namespaces->count == 0)
+		return o2_fail(err, O2_ECORRUPT, "the record of transaction %s can't be read",
+			       found->id);
 	recovery->record = o2_record_load(has_source ? recovery->source : NULL, recovery->target,
-					  ns, recovery->found->id, err);
+					  namespaces->items[0], found->id, err);
 	if (!recovery->record)
 		return err->code;
 	if (recovery->wish->lost_timeout_s > 0)
@@ -150,15 +107,36 @@ static int load(struct recovery *recovery, struct o2_err *err)
 	return 0;
 }
 
+struct clearing {
+	struct o2_kube *kube;
+	const char *id;
+	struct o2_err *err;
+};
+
+static int clear_lock(void *arg, const char *ns, const char *id, enum o2_side side)
+{
+	const struct clearing *clearing = arg;
+
+	(void)side;
+	return strcmp(id, clearing->id) == 0
+		       ? o2_record_clear_strays(clearing->kube, ns, id, clearing->err)
+		       : 0;
+}
+
 static int clear_stray(struct recovery *recovery, struct o2_err *err)
 {
-	const struct found *found = recovery->found;
+	struct clearing source = { recovery->source, recovery->found->id, err };
+	struct clearing target = { recovery->target, recovery->found->id, err };
 
-	if (o2_record_clear_strays(recovery->source, found->source_ns, found->id, err) < 0)
+	/* B's lock is made before R1 too, where its namespace exists. */
+	if ((recovery->target &&
+	     o2_record_find_locks(recovery->target, NULL, clear_lock, &target, err) < 0) ||
+	    o2_record_find_locks(recovery->source, &recovery->found->source_namespaces, clear_lock,
+				 &source, err) < 0)
 		return err->code;
 	o2_txn_conclude(recovery->result, O2_TXN_UNDONE, NULL,
 			"transaction %s died before its first effect: its lock was removed",
-			found->id);
+			recovery->found->id);
 	return 0;
 }
 
@@ -275,9 +253,9 @@ static int cancel(struct recovery *recovery, struct o2_err *err)
 	       o2_record_id(record));
 	while (o2_clock_ms() < give_up) {
 		O2_AUTO(o2_record_freep)
-		struct o2_record *now =
-			o2_record_load(recovery->source, recovery->target,
-				       recovery->found->source_ns, recovery->found->id, NULL);
+		struct o2_record *now = o2_record_load(recovery->source, recovery->target,
+						       recovery->found->source_namespaces.items[0],
+						       recovery->found->id, NULL);
 
 		if (now && o2_record_head(now)->clean) {
 			o2_txn_conclude(
@@ -356,14 +334,14 @@ int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 	struct recovery recovery = {
 		.source = source, .target = target, .wish = wish, .result = result
 	};
-	struct search search = { 0 };
+	struct o2_txn_list list = { 0 };
 	const struct o2_decision *decision;
 	int64_t begin = o2_clock_ms();
-	int code = look_around(source, target, wish->namespaces, &search, err);
+	int code = look_around(source, target, wish->namespaces, &list, err);
 
-	recovery.found = code == 0 ? choose(&search, wish->id, err) : NULL;
+	recovery.found = code == 0 ? choose(&list, wish->id, err) : NULL;
 	if (!recovery.found) {
-		release_search(&search);
+		o2_txn_list_release(&list);
 		o2_txn_conclude(result, O2_TXN_NOTHING, NULL, "nothing was changed");
 		return err->code;
 	}
@@ -388,7 +366,7 @@ int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 					"it is as it was before; run the command again");
 	}
 	o2_record_free(recovery.record);
-	release_search(&search);
+	o2_txn_list_release(&list);
 	result->elapsed_ms = o2_clock_ms() - begin;
 	return code;
 }

@@ -16,7 +16,7 @@ make_artifacts() {
 }
 
 go_build() {
-	env CGO_ENABLED=0 GOFLAGS=-buildvcs=false nice go "$@"
+	env CGO_ENABLED=0 GOFLAGS=-buildvcs=false timeout 1800 nice go "$@"
 }
 
 make_kubernetes() {
@@ -46,7 +46,7 @@ bootstrap() {
 	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	read -r uri _ key < <("$root/ci/debian-sources" | awk -v s="$codename" '$2 == s')
 	[ "$key" != - ] || key=/usr/share/keyrings/debian-archive-keyring.gpg
-	mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+	timeout 600 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 		--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Retries "3"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/info/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -62,6 +62,6 @@ iproute2,util-linux,mount,procps,ca-certificates"
 
 make_images() {
 	bootstrap "$image_suite" "$1/base" ca-certificates
-	"$testbed/images/build" "$1/base" "$tools_path" "$1/registry"
+	timeout 900 "$testbed/images/build" "$1/base" "$tools_path" "$1/registry"
 	rm -rf --one-file-system "$1/base"
 }

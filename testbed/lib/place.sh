@@ -59,7 +59,7 @@ need_programs() {
 # One of up, down and fault at a time in a checkout. The lock is on this folder, so it leaves nothing behind.
 lock() {
 	exec {lock_fd}<"$testbed/lib"
-	flock -w "${1:-900}" "$lock_fd" || fail "another testbed command of this checkout holds the lock"
+	flock -w "${1:-2400}" "$lock_fd" || fail "another testbed command of this checkout holds the lock"
 }
 
 # Wait until a command succeeds: await SECONDS "what is waited for" LOGFILE COMMAND...

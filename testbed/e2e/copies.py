@@ -129,11 +129,11 @@ def expect_whole(case: Case, target: str = "", cluster: Cluster | None = None, k
     there = {key: item for key, item in application(cluster, target, keep_ports, bound).items() if key not in others}
     expect_equal(wanted, there, cluster)
     expect_pods(case, cluster, target)
-    expect_unmarked(cluster, target)
     expect_tombstone(case.a, case.ns, "source", "DONE")
     expect_tombstone(cluster, target, "target", "DONE")
     expect_no_secret(case.a, case.ns)
     expect_no_secret(cluster, target)
+    expect_unmarked(cluster, target)
 
 
 def expect_pods(case: Case, cluster: Cluster, target: str) -> None:

@@ -28,7 +28,7 @@ def zombie(fault: str, decided: bool) -> Callable[[Case], None]:
             expect_exit(woken, 0, 3, 6)
         else:
             expect_exit(woken, 3)
-            expect_words(woken.err, ["taken over|ABORTED"], woken, "stderr")
+            expect_words(woken.out + woken.err, ["taken over"], woken, "the output")
         expect_right(case, decided, before)
     return run
 

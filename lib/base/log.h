@@ -29,8 +29,8 @@ struct o2_event {
 
 typedef void o2_sink_fn(void *arg, const struct o2_event *event);
 
-/* Install the sink (NULL: drop everything). Not thread-safe: call it once, at the start. */
-void o2_log_set_sink(o2_sink_fn *sink, void *arg);
+/* Install a sink (NULL: drop everything). Not thread-safe: call it once, at the start. */
+void o2_log_set_sink(o2_sink_fn *fn, void *arg);
 
 void o2_log(enum o2_level level, const char *fmt, ...) O2_PRINTF(2, 3);
 void o2_log_phase(const char *name);

@@ -28,7 +28,8 @@ char *o2_base64_encode(const void *bytes, size_t len);
  * out_bytes  caller frees; a NUL follows the last byte and is not counted.
  * Errors     O2_EINVALID.
  */
-O2_MUST_CHECK int o2_base64_decode(const char *text, unsigned char **out_bytes, size_t *out_len, struct o2_err *err);
+O2_MUST_CHECK int o2_base64_decode(const char *text, unsigned char **out_bytes, size_t *out_len,
+				   struct o2_err *err);
 
 /* Fill with random bytes; aborts if the system has none. */
 void o2_random_bytes(void *out, size_t len);
@@ -38,4 +39,5 @@ void o2_random_bytes(void *out, size_t len);
  *
  * Errors  O2_EINVALID.
  */
-O2_MUST_CHECK int o2_certificate_not_after(const char *pem, size_t len, int64_t *out_unix, struct o2_err *err);
+O2_MUST_CHECK int o2_certificate_not_after(const char *pem, size_t len, int64_t *out_unix,
+					   struct o2_err *err);

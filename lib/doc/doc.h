@@ -30,7 +30,16 @@
 
 struct o2_doc;
 
-enum o2_doc_type { O2_DOC_NULL, O2_DOC_BOOL, O2_DOC_INT, O2_DOC_REAL, O2_DOC_STRING, O2_DOC_ARRAY, O2_DOC_OBJECT, O2_DOC_TYPE_COUNT };
+enum o2_doc_type {
+	O2_DOC_NULL,
+	O2_DOC_BOOL,
+	O2_DOC_INT,
+	O2_DOC_REAL,
+	O2_DOC_STRING,
+	O2_DOC_ARRAY,
+	O2_DOC_OBJECT,
+	O2_DOC_TYPE_COUNT
+};
 
 /* Limits of what is accepted from outside. */
 #define O2_DOC_MAX_DEPTH 200
@@ -68,7 +77,8 @@ char *o2_doc_dump_yaml(const struct o2_doc *doc);
 
 struct o2_doc *o2_doc_object_new(void);
 struct o2_doc *o2_doc_array_new(void);
-struct o2_doc *o2_doc_str_new(const char *text); /* NULL stays NULL; what is not UTF-8 becomes U+FFFD */
+struct o2_doc *
+o2_doc_str_new(const char *text); /* NULL stays NULL; what is not UTF-8 becomes U+FFFD */
 struct o2_doc *o2_doc_int_new(int64_t value);
 struct o2_doc *o2_doc_real_new(double value);
 struct o2_doc *o2_doc_bool_new(bool value);
@@ -79,7 +89,9 @@ void o2_doc_free(struct o2_doc *doc);                 /* drops a reference; NULL
 O2_DEFINE_FREEP(struct o2_doc, o2_doc_free)
 
 enum o2_doc_type o2_doc_type(const struct o2_doc *doc); /* NULL pointer: O2_DOC_NULL */
-bool o2_doc_equal(const struct o2_doc *a, const struct o2_doc *b); /* member order does not matter; 1 equals 1.0; NULL only NULL */
+bool o2_doc_equal(
+	const struct o2_doc *a,
+	const struct o2_doc *b); /* member order does not matter; 1 equals 1.0; NULL only NULL */
 
 /* Getters by pointer; `doc` may be NULL. */
 struct o2_doc *o2_doc_at(const struct o2_doc *doc, const char *pointer); /* NULL if missing */

@@ -43,8 +43,8 @@ static void text_comes_back_as_it_was(void **state)
 		"1e+300",
 		"123456789012.25",
 		"{\"b\":1,\"a\":[{},[],null,false],\"\":{\"x\":\"y\"}}",
-		"\"\\\"\\\\/"
-		"\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa9\xe2\x80\xa8\xf0\x9f\x98\x80\"",
+		("\"\\\"\\\\/"
+		 "\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\xc3\xa9\xe2\x80\xa8\xf0\x9f\x98\x80\""),
 	};
 
 	(void)state;
@@ -79,9 +79,9 @@ static void other_spellings_mean_the_same(void **state)
 
 static void reals_have_the_shortest_text(void **state)
 {
-	static const double reals[] = { 0.1,	 1.0 / 3, 5e-324, 1.7976931348623157e308,
-					-2.5e-7, 1e21,	  1e22,	  123456.789,
-					0x1p63,	 -0x1p70 };
+	static const double reals[] = { 0.1,     1.0 / 3, 5e-324, 1.7976931348623157e308,
+					-2.5e-7, 1e21,    1e22,   123456.789,
+					0x1p63,  -0x1p70 };
 
 	(void)state;
 	for (size_t i = 0; i < O2_COUNT(reals); i++) {

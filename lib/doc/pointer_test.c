@@ -32,8 +32,8 @@ static void pointers_of_rfc_6901(void **state)
 	struct o2_doc *doc =
 		json("{\"foo\":[\"bar\",\"baz\"],\"\":0,\"a/b\":1,\"c%d\":2,\"e^f\":3,\"g|h\":4,"
 		     "\"i\\\\j\":5,\"k\\\"l\":6,\" \":7,\"m~n\":8}");
-	static const char *const numbers[] = { "/",	"/a~1b", "/c%d", "/e^f", "/g|h",
-					       "/i\\j", "/k\"l", "/ ",	 "/m~0n" };
+	static const char *const numbers[] = { "/",     "/a~1b", "/c%d", "/e^f", "/g|h",
+					       "/i\\j", "/k\"l", "/ ",   "/m~0n" };
 
 	(void)state;
 	assert_ptr_equal(o2_doc_at(doc, ""), doc);

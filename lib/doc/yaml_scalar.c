@@ -23,11 +23,11 @@ static bool is_one_of(const char *text, const char *const *words, size_t count)
 
 static const char *const null_words[] = { "", "~", "null", "Null", "NULL" };
 static const char *const true_words[] = { "true", "True", "TRUE", "yes", "Yes", "YES",
-					 "on",	 "On",	 "ON",	 "y",	"Y" };
+					  "on",   "On",   "ON",   "y",   "Y" };
 static const char *const false_words[] = { "false", "False", "FALSE", "no", "No", "NO",
-					  "off",   "Off",   "OFF",   "n",  "N" };
+					   "off",   "Off",   "OFF",   "n",  "N" };
 static const char *const unreal_words[] = {
-	".nan",	 ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF",
+	".nan",  ".NaN",  ".NAN",  ".inf",  ".Inf",  ".INF",
 	"+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
 };
 

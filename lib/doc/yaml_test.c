@@ -399,8 +399,8 @@ static void what_has_a_meaning_in_the_grammar_comes_back(void **state)
 		"\x01\n",
 		"\xc2\x85",
 		"\xe2\x80\xa8\n",
-		"\xef\xbb\xbf"
-		"a",
+		("\xef\xbb\xbf"
+		 "a"),
 		"\xf0\x9f\x98\x80\nb",
 		"a:\n  b\n",
 		"key: |\n  x\n",

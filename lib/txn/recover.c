@@ -157,21 +157,29 @@ static int undo(struct recovery *recovery, const char *words, struct o2_err *err
 	return 0;
 }
 
+/* The options as R1 has them, in a copy of their own: a takeover reads the record anew. */
+static struct o2_doc *copy_options(const struct o2_record *record, struct o2_plan_options *out)
+{
+	struct o2_doc *doc = o2_doc_copy(o2_record_head(record)->options);
+
+	o2_plan_options_from_doc(doc, out);
+	return doc;
+}
+
 static int forward(struct recovery *recovery, struct o2_err *err)
 {
 	struct o2_record *record = recovery->record;
 	struct o2_plan_options options;
+	O2_AUTO(o2_doc_freep) struct o2_doc *options_doc = copy_options(record, &options);
 	O2_AUTO(o2_doc_freep) struct o2_doc *ways_in = o2_doc_array_new();
 	struct o2_step_context context = { .record = record,
 					   .options = &options,
 					   .ways_in = ways_in };
 	bool with_source = o2_record_kube(record, O2_SOURCE) != NULL;
-	int code;
+	int code = with_source ? o2_record_take_over(record, err) : 0;
 
-	if (with_source && o2_record_take_over(record, err) < 0)
-		return err->code;
-	o2_plan_options_from_doc(o2_record_head(record)->options, &options);
-	code = o2_txn_finish_forward(&context, err);
+	if (code == 0)
+		code = o2_txn_finish_forward(&context, err);
 	o2_plan_options_release(&options);
 	o2_txn_take_ways_in(recovery->result, ways_in);
 	if (code < 0)
@@ -189,53 +197,63 @@ static int forward(struct recovery *recovery, struct o2_err *err)
 	return code;
 }
 
+/* Run the plan from where it stopped; every step settles what is there. */
+static int run_again(struct recovery *recovery, struct o2_plan *plan,
+		     const struct o2_plan_options *options, struct o2_err *err)
+{
+	struct o2_record *record = recovery->record;
+	O2_AUTO(o2_doc_freep) struct o2_doc *ways_in = o2_doc_array_new();
+	struct o2_step_context context = {
+		.plan = plan, .record = record, .options = options, .ways_in = ways_in
+	};
+	int code = o2_record_take_over(record, err);
+
+	o2_log(O2_INFO, "the plan is still the same: it goes on");
+	if (code == 0)
+		code = o2_txn_forward(&context, err);
+	o2_txn_take_ways_in(recovery->result, ways_in);
+	if (code == 0)
+		o2_txn_conclude(recovery->result, O2_TXN_DONE, record, "B has the application");
+	else if (o2_record_head(record)->state == O2_STATE_OPEN)
+		o2_txn_conclude(recovery->result, O2_TXN_HALFWAY, record,
+				"it stopped again; run 'os2os resume %s' or 'os2os rollback %s'",
+				o2_record_id(record), o2_record_id(record));
+	else
+		o2_txn_conclude(
+			recovery->result, O2_TXN_COMMITTED, record,
+			"B has the application, a later step is open; run 'os2os resume %s' again",
+			o2_record_id(record));
+	recovery->result->report = o2_plan_report(plan);
+	return code;
+}
+
 /* OPEN, and the user wants to go on: the same plan must come out of the same options. */
 static int resume_open(struct recovery *recovery, struct o2_err *err)
 {
 	struct o2_record *record = recovery->record;
 	struct o2_plan_options options;
-	O2_AUTO(o2_doc_freep) struct o2_doc *ways_in = o2_doc_array_new();
-	char digest[65];
-	int code;
-
-	o2_plan_options_from_doc(o2_record_head(record)->options, &options);
+	O2_AUTO(o2_doc_freep) struct o2_doc *options_doc = copy_options(record, &options);
 	O2_AUTO(o2_plan_freep)
 	struct o2_plan *plan = o2_plan_new(recovery->source, recovery->target, &options, err);
-	if (!plan) {
-		o2_plan_options_release(&options);
-		return err->code;
-	}
-	o2_app_digest(o2_plan_app(plan), digest);
-	if (strcmp(digest, o2_record_head(record)->plan_digest) != 0) {
-		o2_txn_conclude(recovery->result, O2_TXN_NOTHING, record,
-				"nothing was changed; run 'os2os rollback %s', then migrate again",
-				o2_record_id(record));
-		code = o2_fail(err, O2_ECONFLICT,
-			       "the application on A changed since transaction %s was planned",
-			       o2_record_id(record));
-	} else {
-		struct o2_step_context context = {
-			.plan = plan, .record = record, .options = &options, .ways_in = ways_in
-		};
+	char digest[65];
+	int code = 0;
 
-		code = o2_record_take_over(record, err);
-		if (code == 0)
-			code = o2_txn_forward(&context, err);
-		if (code == 0) {
-			o2_txn_take_ways_in(recovery->result, ways_in);
-			o2_txn_conclude(recovery->result, O2_TXN_DONE, record,
-					"B has the application");
+	if (!plan) {
+		code = err->code;
+	} else {
+		o2_app_digest(o2_plan_app(plan), digest);
+		if (strcmp(digest, o2_record_head(record)->plan_digest) == 0) {
+			code = run_again(recovery, plan, &options, err);
 		} else {
 			o2_txn_conclude(
-				recovery->result,
-				o2_record_head(record)->state == O2_STATE_COMMITTED
-					? O2_TXN_COMMITTED
-					: O2_TXN_HALFWAY,
-				record,
-				"it stopped again; run 'os2os resume %s' or 'os2os rollback %s'",
-				o2_record_id(record), o2_record_id(record));
+				recovery->result, O2_TXN_NOTHING, record,
+				"nothing was changed; run 'os2os rollback %s', then migrate again",
+				o2_record_id(record));
+			code = o2_fail(
+				err, O2_ECONFLICT,
+				"the application on A changed since transaction %s was planned",
+				o2_record_id(record));
 		}
-		recovery->result->report = o2_plan_report(plan);
 	}
 	o2_plan_options_release(&options);
 	return code;
@@ -348,7 +366,8 @@ int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 	decision = o2_decision_of(
 		source ? (int)recovery.found->source_state : O2_DECISION_UNREACHABLE,
 		target ? (int)recovery.found->target_state : O2_DECISION_UNREACHABLE);
-	o2_log(O2_INFO, "transaction %s: %s", recovery.found->id, decision->words);
+	if (wish->wish == O2_TXN_RECOVER)
+		o2_log(O2_INFO, "transaction %s: %s", recovery.found->id, decision->words);
 	if (recovery.found->clean) {
 		o2_txn_conclude(result,
 				recovery.found->source_state == O2_STATE_ABORTED ? O2_TXN_UNDONE

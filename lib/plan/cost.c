@@ -7,10 +7,9 @@
 #include "plan/plan_internal.h"
 
 #define ROUND_TRIP_MIN_US 500
-#define WRITE_US 1100        /* one write where the server is the bottleneck */
-#define WRITE_WINDOW 16      /* writes in flight */
-#define POD_START_MS 6000    /* where A tells nothing: scheduling, image at hand, start */
-#define POD_OVERHEAD_MS 1500 /* scheduling and the kubelet's loop, beyond what A's own start took */
+#define WRITE_US 1100     /* one write where the server is the bottleneck */
+#define WRITE_WINDOW 16   /* writes in flight */
+#define POD_START_MS 6000 /* where A tells nothing: scheduling, image at hand, start */
 #define NAMESPACE_SETTLE_MS 400
 
 int64_t o2_plan_rtt_us(const struct o2_plan *plan, enum o2_side side)
@@ -77,8 +76,7 @@ O2_STEP_COST(o2_step_start_cost)
 
 	for (size_t i = 0; i < step->object_count; i++) {
 		const struct o2_app_object *object = o2_app_object(plan->app, step->objects[i]);
-		int64_t needed =
-			object->start_ms >= 0 ? object->start_ms + POD_OVERHEAD_MS : POD_START_MS;
+		int64_t needed = object->start_ms >= 0 ? object->start_ms : POD_START_MS;
 
 		if (object->replicas == 0)
 			needed = 0;

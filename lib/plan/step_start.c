@@ -167,65 +167,83 @@ static int fail_wave(struct waiting *waiting, const char *when, struct o2_err *e
 		       remedies[i].remedy);
 }
 
+/* What one look at a wave found, beside what stands in `waiting`. */
+struct look {
+	bool at_pods; /* this time the pods are looked at too */
+	bool broken;  /* a pod has a reason that waiting does not mend */
+	bool lost;    /* B did not answer for some of it */
+};
+
+/* One workload of the wave. Negative: it failed for good. */
+static int look_at_workload(struct waiting *waiting, size_t number, const struct o2_kube_read *read,
+			    struct look *look, struct o2_err *err)
+{
+	struct o2_app *app = waiting->context->plan->app;
+	size_t index = waiting->step->objects[number];
+	enum o2_kube_health health;
+	struct o2_buf why;
+
+	if (!read->object) {
+		look->lost |= read->err.code == -O2_ETRANSIENT;
+		o2_buf_adds(&waiting->why, read->err.message);
+		if (read->err.code != -O2_ETRANSIENT)
+			*err = read->err;
+		return err->code;
+	}
+	o2_buf_init(&why, 1024);
+	health = o2_kube_health(read->object, &why);
+	waiting->ready_count += health == O2_KUBE_HEALTH_READY;
+	if (health != O2_KUBE_HEALTH_READY && waiting->why.len == 0)
+		o2_buf_addf(&waiting->why, "%s: %s", o2_app_target_label(app, index), why.data);
+	if (health != O2_KUBE_HEALTH_READY && look->at_pods)
+		look->broken |= explain(waiting, o2_app_object(app, index), read->object);
+	o2_buf_release(&why);
+	return health == O2_KUBE_HEALTH_FAILED ? fail_wave(waiting, "", err) : 0;
+}
+
+/* A pod that can't start gets some time to mend itself: a registry may be slow, a Secret may come late. */
+static int judge_pods(struct waiting *waiting, const struct look *look, struct o2_err *err)
+{
+	int64_t now = o2_clock_ms();
+
+	waiting->next_pod_look_ms = now + POD_LOOK_MS;
+	if (!look->broken)
+		waiting->broken_since_ms = 0;
+	else if (waiting->broken_since_ms == 0)
+		waiting->broken_since_ms = now;
+	else if (now - waiting->broken_since_ms > BROKEN_FOR_MS)
+		return fail_wave(waiting, "", err);
+	return 0;
+}
+
 /* Look at each workload once. Negative: one of them failed for good. */
 static int look_at_wave(struct waiting *waiting, struct o2_err *err)
 {
 	struct o2_app *app = waiting->context->plan->app;
-	struct o2_kube *kube = waiting->context->plan->kube[O2_TARGET];
-	struct o2_kube_read *reads = o2_xcalloc(waiting->step->object_count, sizeof(*reads));
-	bool look_at_pods = o2_clock_ms() >= waiting->next_pod_look_ms, broken = false,
-	     lost = false;
+	size_t count = waiting->step->object_count;
+	struct o2_kube_read *reads = o2_xcalloc(count, sizeof(*reads));
+	struct look look = { .at_pods = o2_clock_ms() >= waiting->next_pod_look_ms };
 	int code = 0;
 
-	for (size_t i = 0; i < waiting->step->object_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct o2_app_object *object = o2_app_object(app, waiting->step->objects[i]);
 
 		reads[i] = (struct o2_kube_read){ .kind = object->target_kind,
 						  .ns = object->target_ns,
 						  .name = object->target_name };
 	}
-	o2_kube_get_many(kube, reads, waiting->step->object_count);
+	o2_kube_get_many(waiting->context->plan->kube[O2_TARGET], reads, count);
 	waiting->ready_count = 0;
 	o2_buf_clear(&waiting->why);
-	for (size_t i = 0; i < waiting->step->object_count; i++) {
-		const struct o2_app_object *object = o2_app_object(app, waiting->step->objects[i]);
-		struct o2_buf why;
-
-		o2_buf_init(&why, 1024);
-		if (!reads[i].object) {
-			lost |= reads[i].err.code == -O2_ETRANSIENT;
-			o2_buf_adds(&waiting->why, reads[i].err.message);
-			if (reads[i].err.code != -O2_ETRANSIENT && code == 0) {
-				*err = reads[i].err;
-				code = err->code;
-			}
-		} else {
-			enum o2_kube_health health = o2_kube_health(reads[i].object, &why);
-
-			waiting->ready_count += health == O2_KUBE_HEALTH_READY;
-			if (health != O2_KUBE_HEALTH_READY && waiting->why.len == 0)
-				o2_buf_addf(&waiting->why, "%s: %s",
-					    o2_app_target_label(app, waiting->step->objects[i]),
-					    why.data);
-			if (health != O2_KUBE_HEALTH_READY && look_at_pods)
-				broken |= explain(waiting, object, reads[i].object);
-			if (health == O2_KUBE_HEALTH_FAILED && code == 0)
-				code = fail_wave(waiting, "", err);
-		}
-		o2_buf_release(&why);
+	for (size_t i = 0; i < count; i++) {
+		if (code == 0)
+			code = look_at_workload(waiting, i, &reads[i], &look, err);
 		o2_doc_free(reads[i].object);
 	}
 	free(reads);
-	if (look_at_pods) {
-		waiting->next_pod_look_ms = o2_clock_ms() + POD_LOOK_MS;
-		if (!broken)
-			waiting->broken_since_ms = 0;
-		else if (waiting->broken_since_ms == 0)
-			waiting->broken_since_ms = o2_clock_ms();
-		else if (code == 0 && o2_clock_ms() - waiting->broken_since_ms > BROKEN_FOR_MS)
-			code = fail_wave(waiting, "", err);
-	}
-	waiting->lost_since_ms = !lost                    ? 0
+	if (code == 0 && look.at_pods)
+		code = judge_pods(waiting, &look, err);
+	waiting->lost_since_ms = !look.lost               ? 0
 				 : waiting->lost_since_ms ? waiting->lost_since_ms
 							  : o2_clock_ms();
 	return code;

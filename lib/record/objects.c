@@ -227,47 +227,64 @@ static int read_batch(struct o2_record *record, struct batch *batch, patch_fn *m
 	return code;
 }
 
-/* Read - check R1 - swap, again for those whose version moved or whose answer was lost. */
+/* What a round of swaps came to: a failure for good, or one whose answer was lost. Frees what the writes hold. */
+static int judge_writes(struct o2_kube_write *writes, size_t count, struct o2_err *lost,
+			struct o2_err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		int outcome = writes[i].err.code;
+
+		/* Settled by the next read: a swap that took effect finds its mark there. */
+		if (outcome == -O2_ETRANSIENT)
+			*lost = writes[i].err;
+		else if (outcome < 0 && outcome != -O2_ECONFLICT && err->code == 0)
+			*err = writes[i].err;
+		o2_doc_free((struct o2_doc *)writes[i].body);
+		o2_doc_free(writes[i].result);
+	}
+	return err->code;
+}
+
+/* One round: read what is open, see that R1 is ours, swap. `lost` says that B did not answer for some of it. */
+static int swap_round(struct o2_record *record, struct batch *batch, patch_fn *make_patch,
+		      const char *mark, enum o2_record_state state, struct o2_err *lost,
+		      struct o2_err *err)
+{
+	struct o2_kube *kube = record->kube[O2_TARGET];
+	struct o2_kube_write *writes = o2_xcalloc(batch->open_count, sizeof(*writes));
+	size_t count = 0;
+	int code = read_batch(record, batch, make_patch, mark, writes, &count, err);
+
+	if (code == 0)
+		code = o2_record_check(record, state, err);
+	if (code == 0)
+		o2_kube_write_many(kube, writes, count, false, NULL, NULL);
+	code = judge_writes(writes, count, lost, err);
+	free(writes);
+	if (code == 0 && batch->open_count > 0 && count == 0 && lost->code == 0)
+		o2_fail(lost, O2_ETRANSIENT, "%s does not answer", o2_kube_name(kube));
+	return code;
+}
+
+/* Again for those whose version moved or whose answer was lost. */
 static int swap_batch(struct o2_record *record, struct batch *batch, patch_fn *make_patch,
 		      const char *mark, enum o2_record_state state, struct o2_err *err)
 {
-	struct o2_kube *kube = record->kube[O2_TARGET];
 	struct o2_record_wait wait = { 0 };
 	int code = 0;
 
 	for (int attempt = 0; batch->open_count > 0 && code == 0; attempt++) {
-		struct o2_kube_write *writes = o2_xcalloc(batch->open_count, sizeof(*writes));
 		struct o2_err lost = { 0 };
-		size_t count = 0;
 
-		code = read_batch(record, batch, make_patch, mark, writes, &count, err);
-		if (code == 0)
-			code = o2_record_check(record, state, err);
-		if (code == 0)
-			o2_kube_write_many(kube, writes, count, false, NULL, NULL);
-		for (size_t i = 0; i < count; i++) {
-			int outcome = writes[i].err.code;
-
-			/* Settled by the next read: a swap that took effect finds its mark there. */
-			if (outcome == -O2_ETRANSIENT)
-				lost = writes[i].err;
-			else if (outcome < 0 && outcome != -O2_ECONFLICT && code == 0)
-				code = object_error(err, &writes[i].err);
-			o2_doc_free((struct o2_doc *)writes[i].body);
-			o2_doc_free(writes[i].result);
-		}
-		free(writes);
-		if (code == 0 && batch->open_count > 0 && (lost.code != 0 || count == 0)) {
-			if (lost.code == 0)
-				o2_fail(&lost, O2_ETRANSIENT, "%s does not answer",
-					o2_kube_name(kube));
+		code = swap_round(record, batch, make_patch, mark, state, &lost, err);
+		if (code == 0 && lost.code != 0) {
 			*err = lost;
 			code = o2_record_wait_again(record, &wait, err);
 		} else if (code == 0 && attempt >= SWAP_ATTEMPTS) {
 			code = o2_fail(err, O2_ECONFLICT,
 				       "%s '%s' in %s is changed by somebody else all the time",
 				       batch->objects[0].kind->kind, batch->objects[0].name,
-				       o2_kube_name(kube));
+				       o2_kube_name(record->kube[O2_TARGET]));
 		}
 	}
 	return code;

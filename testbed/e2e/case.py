@@ -93,9 +93,10 @@ class Cluster:
         body = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})
         self.kubectl("apply", "--server-side", "--field-manager", manager, "-f", "-", stdin=body)
 
-    def create_namespace(self, ns: str, **labels: str) -> str:
-        self.apply([worlds_namespace(ns, labels)])
-        self.case.wait(f"namespace {ns} in {self.name} is furnished", 30,
+    def create_namespace(self, ns: str, seconds: float = 30) -> str:
+        """A namespace in which pods may be made: its account is there."""
+        self.apply([namespace_object(ns)])
+        self.case.wait(f"namespace {ns} in {self.name} is furnished", seconds,
                        lambda: self.get("serviceaccount", "default", ns) and self.get("configmap", "kube-root-ca.crt", ns))
         return ns
 
@@ -115,8 +116,8 @@ class Cluster:
         self.case.wait(f"workloads of {ns} in {self.name} are ready", seconds, settled)
 
 
-def worlds_namespace(ns: str, labels: Mapping[str, str]) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns, "labels": {"team": "mini", **labels}}}
+def namespace_object(ns: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ns, "labels": {"team": "mini"}}}
 
 
 def is_settled(item: Object) -> bool:

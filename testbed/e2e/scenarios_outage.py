@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import time
 from contextlib import contextmanager
 from typing import Iterator
 
@@ -10,11 +11,12 @@ import copies
 import manifests
 from case import Case, Failure, expect, expect_exit, expect_message, expect_words, scenario
 from program import ROOT
-from scenarios_copy import deploy
 from scenarios_failure import deploy_gated
+from world import Object, World
 
 FAULT_SECONDS = 120
 PATIENCE = ("--lost-timeout", "6s")
+MOMENT_SECONDS = 4
 
 
 def fault(*words: str) -> None:
@@ -35,9 +37,22 @@ def broken(what: str, cluster: str, how: str, mended: str) -> Iterator[None]:
         fault(what, cluster, mended)
 
 
-@scenario("outage", seconds=45, exclusive=True)
+def deploy_when_healed(case: Case, items: list[Object]) -> None:
+    """Controllers need a while to notice that their API server is back: an earlier scenario may have stopped it."""
+    case.a.create_namespace(case.ns, seconds=90)
+    case.a.apply(items)
+    case.a.wait_ready(case.ns)
+
+
+def wait_serving(case: Case, before: World) -> None:
+    """Pods of A count as unready while their kubelet could not report: that is the outage's doing, and passes."""
+    case.wait("the pods of A are ready again", 90, lambda: case.a.ready(case.ns) == before["ready"])
+
+
+@scenario("outage", seconds=45, limit=300, exclusive=True)
 def target_lost_while_it_starts(case: Case) -> None:
     """B's API server ends while its pods are awaited: aborted in A at once; B is cleaned when it is back."""
+    deploy_when_healed(case, [])
     before = deploy_gated(case)
     running = case.start(*case.migration(*PATIENCE))
     running.wait_phase("start", case.left(40))
@@ -54,25 +69,26 @@ def target_lost_while_it_starts(case: Case) -> None:
     copies.expect_undone(case, *before)
 
 
-@scenario("outage", seconds=40, exclusive=True)
+@scenario("outage", seconds=20, limit=300, exclusive=True)
 def target_lost_for_a_moment(case: Case) -> None:
     """The cable to B is cut for less than the patience: the migration goes through as if nothing had been."""
-    deploy(case, manifests.small(case.ns))
+    deploy_when_healed(case, manifests.small(case.ns))
     before = case.world(case.a)
-    running = case.start(*case.migration("--lost-timeout", "40s"), fault="create.before=stop")
+    running = case.start(*case.migration("--lost-timeout", "60s"), fault="create.before=stop")
     running.wait_stopped(case.left(40))
     with broken("link", "B", "down", "up"):
         running.signal(signal.SIGCONT)
-        case.wait("the loss is noticed", 20, lambda: "warning: " in running.stderr())
+        time.sleep(MOMENT_SECONDS)
+        expect(running.process.poll() is None, f"it gave up at once\n{running.stderr()}")
     expect_exit(case.finish(running), 0)
     copies.expect_whole(case)
     case.expect_same(before, case.a)
 
 
-@scenario("outage", seconds=45, exclusive=True)
+@scenario("outage", seconds=45, limit=300, exclusive=True)
 def source_lost_before_the_decision(case: Case) -> None:
     """Whether it was decided is unknown to the process: it changes nothing more (exit 3); with A back, recover undoes it."""
-    deploy(case, manifests.small(case.ns))
+    deploy_when_healed(case, manifests.small(case.ns))
     before = case.world(case.a), case.world(case.b)
     running = case.start(*case.migration(*PATIENCE), fault="decide.before=stop")
     running.wait_stopped(case.left(60))
@@ -85,13 +101,14 @@ def source_lost_before_the_decision(case: Case) -> None:
         expect_exit(in_doubt, 3)
         expect_words(in_doubt.out + in_doubt.err, ["A does not answer"], in_doubt, "the output")
     expect_exit(case.repair("recover"), 0)
+    wait_serving(case, before[0])
     copies.expect_undone(case, *before)
 
 
-@scenario("outage", seconds=45, exclusive=True)
+@scenario("outage", seconds=45, limit=300, exclusive=True)
 def target_lost_after_the_decision(case: Case) -> None:
     """Decided, and B can't be opened: exit 6; with B back, resume finishes."""
-    deploy(case, manifests.small(case.ns))
+    deploy_when_healed(case, manifests.small(case.ns))
     before = case.world(case.a)
     running = case.start(*case.migration(*PATIENCE), fault="decide.after=stop")
     running.wait_stopped(case.left(60))
@@ -105,14 +122,14 @@ def target_lost_after_the_decision(case: Case) -> None:
     case.expect_same(before, case.a)
 
 
-@scenario("outage", seconds=45, exclusive=True)
+@scenario("outage", seconds=45, limit=300, exclusive=True)
 def source_lost_after_the_decision(case: Case) -> None:
     """COMMITTED in B is final: B is opened without A; A's record is closed when A is back."""
-    deploy(case, manifests.small(case.ns))
+    deploy_when_healed(case, manifests.small(case.ns))
     before = case.world(case.a)
     killed = case.migrate(fault="open.before=kill")
     expect(killed.code == -9, "it was not killed")
-    with broken("apiserver", "A", "stop", "start"):
+    with broken("link", "A", "down", "up"):
         result = case.os2os("recover", "--from", "A", "--to", "B", killed.id, *PATIENCE, home="elsewhere")
         expect_exit(result, 6)
         expect(case.b.get("ingress", "web", case.ns) is not None, "B was not opened")

@@ -56,6 +56,9 @@ need_programs() {
 	[ ${#missing[@]} -eq 0 ] || fail "missing: ${missing[*]} (ci/deps testbed installs them)"
 }
 
+# Namespaces of mounts can't be made below a root that isn't one itself.
+need_root_mount() { mountpoint -q / || fail "the root is no mount point, as in a bare chroot: bind it on itself first"; }
+
 # One of up, down and fault at a time in a checkout. The lock is on this folder, so it leaves nothing behind.
 lock() {
 	exec {lock_fd}<"$testbed/lib"

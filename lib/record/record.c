@@ -38,7 +38,7 @@ struct o2_record *o2_record_new(struct o2_kube *source, struct o2_kube *target, 
 
 	record->kube[O2_SOURCE] = source;
 	record->kube[O2_TARGET] = target;
-	record->patience_ms = PATIENCE_DEFAULT_MS;
+	o2_record_set_patience(record, PATIENCE_DEFAULT_MS);
 	record->owners = o2_doc_object_new();
 	record->resource_version = o2_xstrdup("");
 	record->self = make_self();
@@ -82,6 +82,10 @@ void o2_record_free(struct o2_record *record)
 void o2_record_set_patience(struct o2_record *record, int patience_ms)
 {
 	record->patience_ms = patience_ms;
+	for (int side = 0; side < O2_SIDE_COUNT; side++) {
+		if (record->kube[side])
+			o2_kube_set_patience(record->kube[side], patience_ms);
+	}
 }
 
 const struct o2_record_head *o2_record_head(const struct o2_record *record)

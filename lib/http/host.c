@@ -25,6 +25,11 @@ static void url_freep(CURLU **url)
 	curl_url_cleanup(*url);
 }
 
+/* A URL in its parts. */
+struct address {
+	char *scheme, *name, *port, *path;
+};
+
 /* "127.0.0.1", "localhost", "[::1]": no proxy can reach those for us. */
 static bool is_loopback(const char *name)
 {
@@ -36,53 +41,75 @@ static bool is_loopback(const char *name)
  * The addresses. libcurl has no knob for the name in SNI and certificate alone, so a name that differs from the URL's
  * goes into the URL, the connection is sent to the real host, and the Host header says the real one.
  */
+static void write_addresses(struct o2_http_host *host, const struct address *address,
+			    const char *server_name)
+{
+	const char *name = address->name;
+	const char *path = address->path ? address->path : "";
+	const char *ws = strcmp(address->scheme, "https") == 0 ? "wss" : "ws";
+	size_t path_len = strlen(path);
+
+	while (path_len > 0 && path[path_len - 1] == '/')
+		path_len--;
+	bool other_name = server_name && server_name[0] && strcmp(server_name, name) != 0;
+	const char *shown = other_name ? server_name : name;
+	host->base = o2_xasprintf("%s://%s:%s%.*s", address->scheme, shown, address->port,
+				  (int)path_len, path);
+	host->ws_base =
+		o2_xasprintf("%s://%s:%s%.*s", ws, shown, address->port, (int)path_len, path);
+	host->label = o2_xasprintf("%s://%s:%s", address->scheme, name, address->port);
+	if (other_name) {
+		O2_AUTO(o2_freep)
+		char *to = o2_xasprintf("%s:%s:%s:%s", shown, address->port, name, address->port);
+		host->connect_to = curl_slist_append(NULL, to);
+		host->host_header = o2_xasprintf("Host: %s:%s", name, address->port);
+	}
+}
+
+static bool read_address(struct address *address, const char *text, struct o2_err *err)
+{
+	O2_AUTO(url_freep) CURLU *url = curl_url();
+	O2_AUTO(o2_freep) char *user = NULL;
+
+	if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
+		address->scheme = part(url, CURLUPART_SCHEME, 0);
+		address->name = part(url, CURLUPART_HOST, 0);
+		address->port = part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+		address->path = part(url, CURLUPART_PATH, 0);
+		user = part(url, CURLUPART_USER, 0);
+	}
+	if (user) {
+		o2_fail(err, O2_EINVALID,
+			"the address of server '%s' holds a user name, which is not supported",
+			address->name ? address->name : "");
+		return false;
+	}
+	if (address->scheme == NULL || address->name == NULL || address->port == NULL) {
+		o2_fail(err, O2_EINVALID, "server address '%s' is not a URL", text);
+		return false;
+	}
+	if (strcmp(address->scheme, "https") != 0 && strcmp(address->scheme, "http") != 0) {
+		o2_fail(err, O2_EINVALID, "server address '%s' is neither https nor http", text);
+		return false;
+	}
+	return true;
+}
+
 static int set_addresses(struct o2_http_host *host, const struct o2_http_settings *settings,
 			 struct o2_err *err)
 {
-	O2_AUTO(url_freep) CURLU *url = curl_url();
-	O2_AUTO(o2_freep) char *scheme = NULL;
-	O2_AUTO(o2_freep) char *name = NULL;
-	O2_AUTO(o2_freep) char *port = NULL;
-	O2_AUTO(o2_freep) char *path = NULL;
-	O2_AUTO(o2_freep) char *user = NULL;
+	struct address address = { 0 };
+	bool good = read_address(&address, settings->url, err);
 
-	if (curl_url_set(url, CURLUPART_URL, settings->url, 0) != CURLUE_OK)
-		return o2_fail(err, O2_EINVALID, "server address '%s' is not a URL", settings->url);
-	scheme = part(url, CURLUPART_SCHEME, 0);
-	name = part(url, CURLUPART_HOST, 0);
-	port = part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
-	path = part(url, CURLUPART_PATH, 0);
-	user = part(url, CURLUPART_USER, 0);
-	if (scheme == NULL || name == NULL || port == NULL)
-		return o2_fail(err, O2_EINVALID, "server address '%s' is not a URL", settings->url);
-	if (user)
-		return o2_fail(
-			err, O2_EINVALID,
-			"the address of server '%s' holds a user name, which is not supported",
-			name);
-	bool tls = strcmp(scheme, "https") == 0;
-	if (!tls && strcmp(scheme, "http") != 0)
-		return o2_fail(err, O2_EINVALID, "server address '%s' is neither https nor http",
-			       settings->url);
-
-	size_t path_len = path ? strlen(path) : 0;
-	while (path_len > 0 && path[path_len - 1] == '/')
-		path_len--;
-	bool other_name = settings->server_name && settings->server_name[0] &&
-			  strcmp(settings->server_name, name) != 0;
-	const char *shown = other_name ? settings->server_name : name;
-	host->base = o2_xasprintf("%s://%s:%s%.*s", scheme, shown, port, (int)path_len,
-				  path ? path : "");
-	host->ws_base = o2_xasprintf("%s://%s:%s%.*s", tls ? "wss" : "ws", shown, port,
-				     (int)path_len, path ? path : "");
-	host->label = o2_xasprintf("%s://%s:%s", scheme, name, port);
-	host->no_proxy = settings->proxy_url == NULL && is_loopback(name);
-	if (other_name) {
-		O2_AUTO(o2_freep) char *to = o2_xasprintf("%s:%s:%s:%s", shown, port, name, port);
-		host->connect_to = curl_slist_append(NULL, to);
-		host->host_header = o2_xasprintf("Host: %s:%s", name, port);
+	if (good) {
+		write_addresses(host, &address, settings->server_name);
+		host->no_proxy = settings->proxy_url == NULL && is_loopback(address.name);
 	}
-	return 0;
+	free(address.scheme);
+	free(address.name);
+	free(address.port);
+	free(address.path);
+	return good ? 0 : err ? err->code : -O2_EINVALID;
 }
 
 static int check_pem(const char *pem, const char *begin, const char *what, const char *label,
@@ -182,13 +209,13 @@ int o2_http_host_rekey(struct o2_http_host *host, const char *cert_pem, const ch
 	return code;
 }
 
-static void set_blob(CURL *easy, CURLoption option, const char *pem)
+static void set_blob(CURL *easy, CURLoption option, char *pem)
 {
 	struct curl_blob blob = { .flags = CURL_BLOB_COPY };
 
 	if (pem == NULL)
 		return;
-	blob.data = (void *)(uintptr_t)pem;
+	blob.data = pem;
 	blob.len = strlen(pem);
 	curl_easy_setopt(easy, option, &blob);
 }

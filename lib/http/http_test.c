@@ -310,10 +310,11 @@ static void test_a_signal_ends_the_wait(void **state)
 	struct o2_http_answer answer;
 	struct o2_err err = { 0 };
 	int64_t begin = o2_clock_ms();
+	struct sigaction action = { .sa_handler = ring };
 
 	(void)state;
 	start(&world, script, 1);
-	signal(SIGALRM, ring);
+	sigaction(SIGALRM, &action, NULL);
 	ualarm(100000, 0);
 	struct o2_http_request request = { .method = "GET", .path = "/x", .timeout_ms = 20000 };
 	assert_int_equal(o2_http_do(world.host, &request, &answer, &err), -O2_ECANCELED);

@@ -75,6 +75,11 @@ const char *o2_kube_name(const struct o2_kube *kube)
 	return kube->name;
 }
 
+void o2_kube_set_patience(struct o2_kube *kube, int patience_ms)
+{
+	kube->patience_ms = patience_ms;
+}
+
 const char *o2_kube_server(const struct o2_kube *kube)
 {
 	return kube->config->server;

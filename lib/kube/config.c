@@ -45,28 +45,34 @@ static bool is_file(const char *path)
 
 /* --- the cluster's part --- */
 
-/* In-cluster: a pod with a service account. */
-static bool in_cluster_possible(void)
+/* The address of the server of the cluster that this runs in; NULL if it does not run in one. Caller frees. */
+static char *in_cluster_server(void)
 {
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
 
-	return host && host[0] && port && port[0] && is_file(ACCOUNT_DIR "token");
+	if (host == NULL || host[0] == '\0' || port == NULL || port[0] == '\0' ||
+	    !is_file(ACCOUNT_DIR "token"))
+		return NULL;
+	bool v6 = strchr(host, ':') != NULL;
+	return o2_xasprintf("https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+}
+
+static bool in_cluster_possible(void)
+{
+	O2_AUTO(o2_freep) char *server = in_cluster_server();
+
+	return server != NULL;
 }
 
 static void set_in_cluster(struct o2_kube_config *config, const struct o2_kube_overrides *overrides)
 {
-	const char *host = getenv("KUBERNETES_SERVICE_HOST");
-	const char *port = getenv("KUBERNETES_SERVICE_PORT");
-	bool v6 = strchr(host, ':') != NULL;
-
-	config->server = overrides->server ? o2_xstrdup(overrides->server)
-					   : o2_xasprintf("https://%s%s%s:%s", v6 ? "[" : "", host,
-							  v6 ? "]" : "", port);
+	config->server = in_cluster_server();
 	if (overrides->token)
 		config->token = o2_xstrdup(overrides->token);
 	else
-		config->token_file = o2_xstrdup(ACCOUNT_DIR "token");
+		config->token_file = o2_xstrdup(overrides->token_file ? overrides->token_file
+								      : ACCOUNT_DIR "token");
 	config->user = o2_xstrdup("service account");
 	config->tls_server_name = o2_xstrdup_null(overrides->tls_server_name);
 	(void)!o2_file_read(ACCOUNT_DIR "ca.crt", FILE_MAX_BYTES, &config->ca_pem, NULL,
@@ -99,9 +105,9 @@ static int set_trust(struct o2_kube_config *config, const struct o2_kube_overrid
 static char *full_url(const char *server, bool tls)
 {
 	O2_AUTO(o2_freep)
-	char *url =
-		strstr(server, "://") ? o2_xstrdup(server)
-				      : o2_xasprintf("%s%s", tls ? "https://" : "http://", server);
+	char *url = strstr(server, "://")
+			    ? o2_xstrdup(server)
+			    : o2_xasprintf("%s%s", tls ? "https://" : "http://", server);
 	size_t len = strcspn(url, "?#");
 
 	while (len > 0 && url[len - 1] == '/')
@@ -224,11 +230,38 @@ static int set_namespace(struct o2_kube_config *config, const struct o2_kube_ove
 	return 0;
 }
 
+static const char *text_or_empty(const struct o2_doc *value)
+{
+	const char *text = o2_doc_text(value);
+
+	return text ? text : "";
+}
+
+static void add_groups(struct o2_kube_config *config, const struct o2_kube_overrides *overrides,
+		       const struct o2_doc *groups)
+{
+	const struct o2_strs *given = overrides->as_groups;
+
+	for (size_t i = 0; given && i < given->count; i++)
+		o2_strs_add(&config->as_groups, given->items[i]);
+	if (given && given->count > 0)
+		return;
+	for (size_t i = 0; i < o2_doc_count(groups); i++)
+		o2_strs_add(&config->as_groups, text_or_empty(o2_doc_item(groups, i)));
+}
+
+static void add_extra(struct o2_kube_config *config, const struct o2_doc *extra)
+{
+	for (struct o2_doc_iter it = o2_doc_iter(extra); o2_doc_next(&it);)
+		for (size_t i = 0; i < o2_doc_count(it.value); i++)
+			o2_strs_addf(&config->as_extra, "%s=%s", it.name,
+				     text_or_empty(o2_doc_item(it.value, i)));
+}
+
 static int set_impersonation(struct o2_kube_config *config,
 			     const struct o2_kube_overrides *overrides, const struct o2_doc *user,
 			     struct o2_err *err)
 {
-	const struct o2_doc *groups = o2_doc_at(user, "/as-groups");
 	const char *as = NULL;
 	const char *uid = NULL;
 
@@ -237,22 +270,8 @@ static int set_impersonation(struct o2_kube_config *config,
 		return err ? err->code : -O2_EINVALID;
 	config->as = o2_xstrdup_null(overrides->as ? overrides->as : as);
 	config->as_uid = o2_xstrdup_null(overrides->as_uid ? overrides->as_uid : uid);
-	if (overrides->as_groups && overrides->as_groups->count > 0)
-		for (size_t i = 0; i < overrides->as_groups->count; i++)
-			o2_strs_add(&config->as_groups, overrides->as_groups->items[i]);
-	else
-		for (size_t i = 0; i < o2_doc_count(groups); i++)
-			o2_strs_add(&config->as_groups,
-				    o2_doc_text(o2_doc_item(groups, i))
-					    ? o2_doc_text(o2_doc_item(groups, i))
-					    : "");
-	for (struct o2_doc_iter it = o2_doc_iter(o2_doc_at(user, "/as-user-extra"));
-	     o2_doc_next(&it);)
-		for (size_t i = 0; i < o2_doc_count(it.value); i++)
-			o2_strs_addf(&config->as_extra, "%s=%s", it.name,
-				     o2_doc_text(o2_doc_item(it.value, i))
-					     ? o2_doc_text(o2_doc_item(it.value, i))
-					     : "");
+	add_groups(config, overrides, o2_doc_at(user, "/as-groups"));
+	add_extra(config, o2_doc_at(user, "/as-user-extra"));
 	if (config->as == NULL &&
 	    (config->as_uid || config->as_groups.count > 0 || config->as_extra.count > 0))
 		return o2_fail(err, O2_EINVALID,
@@ -291,6 +310,7 @@ static int resolve(struct o2_kube_config *config, const struct o2_kube_merged *m
 	bool empty =
 		overrides->server == NULL && o2_doc_str(choice.cluster, "/server", "")[0] == '\0';
 	config->context = o2_xstrdup(choice.context_name);
+	config->request_timeout_ms = overrides->request_timeout_ms;
 	if (set_namespace(config, overrides, choice.context, err) < 0 ||
 	    set_impersonation(config, overrides, choice.user, err) < 0)
 		return err ? err->code : -O2_EINVALID;

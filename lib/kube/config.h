@@ -15,13 +15,16 @@
 
 /* What the command line says; every member may be NULL (not given). Borrowed for the call. */
 struct o2_kube_overrides {
-	const char *kubeconfig; /* one file, no merging; else $KUBECONFIG, else ~/.kube/config, else in-cluster */
-	const char *context;    /* "name", or "file:name" for one file of its own */
+	const char *
+		kubeconfig; /* one file, no merging; else $KUBECONFIG, else ~/.kube/config, else in-cluster */
+	const char *context; /* "name", or "file:name" for one file of its own */
 	const char *cluster;
 	const char *user;
 	const char *ns;
 	const char *server;
 	const char *token;
+	const char *
+		token_file; /* read again when it may have changed; goes before the kubeconfig's token, not before `token` */
 	const char *tls_server_name;
 	const char *certificate_authority;
 	const char *client_certificate;
@@ -31,6 +34,7 @@ struct o2_kube_overrides {
 	const char *as;
 	const char *as_uid;
 	const struct o2_strs *as_groups;
+	int request_timeout_ms; /* 0: not given */
 };
 
 /* An exec credential plug-in as the kubeconfig names it. */
@@ -54,14 +58,15 @@ struct o2_kube_config {
 	char *ca_pem;
 	char *cert_pem, *key_pem;
 	char *token;
-	char *token_file; /* read again when used; what it holds goes before `token` */
+	char *token_file; /* read again once a minute, and after a 401; never together with `token` */
 	char *username, *password;
 	char *proxy_url;
 	char *ns; /* never NULL: "default" if nothing says otherwise */
 	char *as, *as_uid;
 	struct o2_strs as_groups;
-	struct o2_strs as_extra; /* "key=value" */
+	struct o2_strs as_extra;          /* "key=value" */
 	struct o2_kube_exec_plugin *exec; /* NULL: none */
+	int request_timeout_ms;           /* of one exchange, streams aside; 0: 60 s */
 	bool insecure;
 	bool disable_compression;
 	bool ns_given; /* by -n or the context, not by default */
@@ -71,9 +76,11 @@ struct o2_kube_config {
  * Errors  O2_ENOTFOUND (file or context: the message lists the contexts there are); O2_EINVALID (malformed, contradicting
  *         settings); O2_EAUTH (a file that may not be read).
  */
-O2_MUST_CHECK struct o2_kube_config *o2_kube_config_load(const struct o2_kube_overrides *overrides, struct o2_err *err);
+O2_MUST_CHECK struct o2_kube_config *o2_kube_config_load(const struct o2_kube_overrides *overrides,
+							 struct o2_err *err);
 void o2_kube_config_free(struct o2_kube_config *config);
 O2_DEFINE_FREEP(struct o2_kube_config, o2_kube_config_free)
 
 /* Names of all contexts of the merged files, sorted. For completion and messages. */
-O2_MUST_CHECK int o2_kube_config_contexts(const char *kubeconfig, struct o2_strs *out, struct o2_err *err);
+O2_MUST_CHECK int o2_kube_config_contexts(const char *kubeconfig, struct o2_strs *out,
+					  struct o2_err *err);

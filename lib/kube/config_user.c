@@ -68,6 +68,14 @@ static int set_certificate(struct o2_kube_config *config, const struct o2_kube_o
 	return 0;
 }
 
+static void set_password(struct o2_kube_config *config, const char *name, const char *password)
+{
+	if (name == NULL && password == NULL)
+		return;
+	config->username = o2_xstrdup(name ? name : "");
+	config->password = o2_xstrdup(password ? password : "");
+}
+
 static int set_token(struct o2_kube_config *config, const struct o2_kube_overrides *overrides,
 		     const struct o2_doc *user, struct o2_err *err)
 {
@@ -81,21 +89,19 @@ static int set_token(struct o2_kube_config *config, const struct o2_kube_overrid
 	    o2_kube_config_text(user, "/username", "the user", &name, err) < 0 ||
 	    o2_kube_config_text(user, "/password", "the user", &password, err) < 0)
 		return err ? err->code : -O2_EINVALID;
-	if (overrides->token) {
+	if (overrides->token || overrides->token_file) {
 		token = overrides->token;
-		file = NULL;
+		file = overrides->token_file;
 	}
-	if ((token || file) && (name || password))
+	bool has_token = token || file;
+	if (has_token && (name || password))
 		return o2_fail(err, O2_EINVALID,
 			       "user '%s' in the kubeconfig has a token and a password: only one "
 			       "of them can be meant",
 			       config->user);
 	config->token = o2_xstrdup_null(token);
 	config->token_file = o2_xstrdup_null(token ? NULL : file);
-	if (name || password) {
-		config->username = o2_xstrdup(name ? name : "");
-		config->password = o2_xstrdup(password ? password : "");
-	}
+	set_password(config, name, password);
 	return 0;
 }
 

@@ -308,11 +308,11 @@ void o2_kube_discovery_release(struct o2_kube *kube)
 {
 	for (size_t i = 0; i < kube->kind_count; i++) {
 		struct o2_kube_kind *kind = kube->kinds[i];
-		free((void *)(uintptr_t)kind->group);
-		free((void *)(uintptr_t)kind->version);
-		free((void *)(uintptr_t)kind->api_version);
-		free((void *)(uintptr_t)kind->kind);
-		free((void *)(uintptr_t)kind->resource);
+		o2_freep(&kind->group);
+		o2_freep(&kind->version);
+		o2_freep(&kind->api_version);
+		o2_freep(&kind->kind);
+		o2_freep(&kind->resource);
 		free(kind);
 	}
 	free(kube->kinds);

@@ -10,7 +10,7 @@
 enum o2_kube_health {
 	O2_KUBE_HEALTH_PROGRESSING,
 	O2_KUBE_HEALTH_READY,
-	O2_KUBE_HEALTH_FAILED,      /* will not become ready without a change */
+	O2_KUBE_HEALTH_FAILED, /* will not become ready without a change */
 	O2_KUBE_HEALTH_TERMINATING,
 	O2_KUBE_HEALTH_COUNT
 };

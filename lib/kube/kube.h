@@ -28,20 +28,25 @@
 struct o2_kube;
 
 enum o2_kube_verb {
-	O2_KUBE_GET = 1 << 0, O2_KUBE_LIST = 1 << 1, O2_KUBE_WATCH = 1 << 2, O2_KUBE_CREATE = 1 << 3,
-	O2_KUBE_UPDATE = 1 << 4, O2_KUBE_PATCH = 1 << 5, O2_KUBE_DELETE = 1 << 6,
+	O2_KUBE_GET = 1 << 0,
+	O2_KUBE_LIST = 1 << 1,
+	O2_KUBE_WATCH = 1 << 2,
+	O2_KUBE_CREATE = 1 << 3,
+	O2_KUBE_UPDATE = 1 << 4,
+	O2_KUBE_PATCH = 1 << 5,
+	O2_KUBE_DELETE = 1 << 6,
 };
 
 /* One resource in one version, as discovery tells. Lives as long as its o2_kube. */
 struct o2_kube_kind {
-	const char *group;       /* "" for the core group */
+	const char *group; /* "" for the core group */
 	const char *version;
 	const char *api_version; /* "v1", "apps/v1" */
 	const char *kind;        /* "Deployment" */
 	const char *resource;    /* "deployments" */
 	bool namespaced;
-	bool preferred;          /* the version to use unless there is a reason */
-	unsigned verbs;          /* enum o2_kube_verb */
+	bool preferred; /* the version to use unless there is a reason */
+	unsigned verbs; /* enum o2_kube_verb */
 	bool has_scale, has_status;
 };
 
@@ -52,16 +57,23 @@ struct o2_kube_kind {
  * config  copied.
  * Errors  O2_EAUTH (credentials, certificate, expired: the message says which and until when it was valid), O2_ETRANSIENT (unreachable), O2_EINVALID.
  */
-O2_MUST_CHECK struct o2_kube *o2_kube_open(struct o2_http *http, const struct o2_kube_config *config, const char *name, struct o2_err *err);
+O2_MUST_CHECK struct o2_kube *o2_kube_open(struct o2_http *http,
+					   const struct o2_kube_config *config, const char *name,
+					   struct o2_err *err);
 void o2_kube_free(struct o2_kube *kube);
 O2_DEFINE_FREEP(struct o2_kube, o2_kube_free)
 
 const char *o2_kube_name(const struct o2_kube *kube);
-const char *o2_kube_server(const struct o2_kube *kube);  /* URL */
+const char *o2_kube_server(const struct o2_kube *kube); /* URL */
 const char *o2_kube_default_ns(const struct o2_kube *kube);
 struct o2_http *o2_kube_loop(const struct o2_kube *kube);
 /* "v1.34.4"; "" if the server did not say. */
 const char *o2_kube_version(struct o2_kube *kube);
+/*
+ * The caller waits for a lost server by itself, for this long (0: it does not, as at first). Then a request that was lost is asked again
+ * only once here, and none takes longer than half of it.
+ */
+void o2_kube_set_patience(struct o2_kube *kube, int patience_ms);
 /* What tells clusters apart: the uid of namespace kube-system, or a digest of server and CA where that may not be read. */
 O2_MUST_CHECK int o2_kube_cluster_id(struct o2_kube *kube, char out[65], struct o2_err *err);
 /* Mean round trip of the requests made so far, microseconds; 0 before any. Feeds the cost model. */
@@ -70,16 +82,21 @@ int64_t o2_kube_request_count(const struct o2_kube *kube);
 
 /* Kinds. */
 size_t o2_kube_kind_count(const struct o2_kube *kube);
-const struct o2_kube_kind *o2_kube_kind_at(const struct o2_kube *kube, size_t index); /* every version, preferred first within a group */
+const struct o2_kube_kind *
+o2_kube_kind_at(const struct o2_kube *kube,
+		size_t index); /* every version, preferred first within a group */
 /* The preferred version of a kind; NULL if the server has none. group "" is the core group. */
-const struct o2_kube_kind *o2_kube_kind_find(const struct o2_kube *kube, const char *group, const char *kind);
+const struct o2_kube_kind *o2_kube_kind_find(const struct o2_kube *kube, const char *group,
+					     const char *kind);
 /* That version exactly ("apps/v1", "Deployment"), else NULL. */
-const struct o2_kube_kind *o2_kube_kind_exact(const struct o2_kube *kube, const char *api_version, const char *kind);
+const struct o2_kube_kind *o2_kube_kind_exact(const struct o2_kube *kube, const char *api_version,
+					      const char *kind);
 /* Group versions whose discovery failed ("metrics.k8s.io/v1beta1"): kinds that can't be seen. */
 const struct o2_strs *o2_kube_discovery_gaps(const struct o2_kube *kube);
 
 /* Read one object. Errors: O2_ENOTFOUND, O2_EAUTH, O2_ETRANSIENT, O2_ELIMIT. ns NULL for cluster-scoped. */
-O2_MUST_CHECK struct o2_doc *o2_kube_get(struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *name, struct o2_err *err);
+O2_MUST_CHECK struct o2_doc *o2_kube_get(struct o2_kube *kube, const struct o2_kube_kind *kind,
+					 const char *ns, const char *name, struct o2_err *err);
 
 /*
  * List in pages of 500; a page is parsed, handed over item by item, and forgotten.
@@ -103,7 +120,8 @@ struct o2_kube_list {
 };
 O2_MUST_CHECK int o2_kube_list(struct o2_kube *kube, struct o2_kube_list *list, struct o2_err *err);
 /* Several lists, up to 8 in flight. Each list has its own err; returns O2_ECANCELED if interrupted, else 0. */
-O2_MUST_CHECK int o2_kube_list_many(struct o2_kube *kube, struct o2_kube_list *lists, size_t count, struct o2_err *err);
+O2_MUST_CHECK int o2_kube_list_many(struct o2_kube *kube, struct o2_kube_list *lists, size_t count,
+				    struct o2_err *err);
 void o2_kube_list_release(struct o2_kube_list *list);
 
 /* Several GETs in flight at once; each has its own result. */
@@ -120,10 +138,19 @@ void o2_kube_get_many(struct o2_kube *kube, struct o2_kube_read *reads, size_t c
  * mended inside by listing again (what vanished meanwhile comes as DELETED). Moves on within o2_http_poll().
  * FAILED: the list is refused (err says why); the watch is dead then.
  */
-enum o2_kube_event { O2_KUBE_ADDED, O2_KUBE_MODIFIED, O2_KUBE_DELETED, O2_KUBE_SYNCED, O2_KUBE_FAILED };
-typedef void o2_kube_watch_fn(void *arg, enum o2_kube_event event, struct o2_doc *object, const struct o2_err *err);
+enum o2_kube_event {
+	O2_KUBE_ADDED,
+	O2_KUBE_MODIFIED,
+	O2_KUBE_DELETED,
+	O2_KUBE_SYNCED,
+	O2_KUBE_FAILED
+};
+typedef void o2_kube_watch_fn(void *arg, enum o2_kube_event event, struct o2_doc *object,
+			      const struct o2_err *err);
 struct o2_kube_watch;
-struct o2_kube_watch *o2_kube_watch_new(struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns, const char *selector, o2_kube_watch_fn *fn, void *arg);
+struct o2_kube_watch *o2_kube_watch_new(struct o2_kube *kube, const struct o2_kube_kind *kind,
+					const char *ns, const char *selector, o2_kube_watch_fn *fn,
+					void *arg);
 void o2_kube_watch_free(struct o2_kube_watch *watch);
 O2_DEFINE_FREEP(struct o2_kube_watch, o2_kube_watch_free)
 
@@ -144,14 +171,16 @@ void o2_kube_try_create_many(struct o2_kube *kube, struct o2_kube_trial *trials,
 /* SelfSubjectAccessReviews, in flight together. */
 struct o2_kube_access {
 	const char *verb, *group, *resource, *subresource, *ns, *name; /* NULL or "": any */
-	bool allowed;      /* out */
-	char reason[128];  /* out, "" if none */
-	struct o2_err err; /* out */
+	bool allowed;                                                  /* out */
+	char reason[128];                                              /* out, "" if none */
+	struct o2_err err;                                             /* out */
 };
 void o2_kube_can_many(struct o2_kube *kube, struct o2_kube_access *reviews, size_t count);
 
 /* The last lines of a container's log. Caller frees. */
-O2_MUST_CHECK char *o2_kube_log_tail(struct o2_kube *kube, const char *ns, const char *pod, const char *container, int lines, bool previous, struct o2_err *err);
+O2_MUST_CHECK char *o2_kube_log_tail(struct o2_kube *kube, const char *ns, const char *pod,
+				     const char *container, int lines, bool previous,
+				     struct o2_err *err);
 
 /*
  * Run a command in a container (WebSocket v5.channel.k8s.io, or v4 from servers before 1.29, where stdin can't be closed).
@@ -170,4 +199,5 @@ struct o2_kube_exec {
 	void *arg;
 	int timeout_ms;
 };
-O2_MUST_CHECK int o2_kube_exec(struct o2_kube *kube, const struct o2_kube_exec *exec, int *out_exit, struct o2_err *err);
+O2_MUST_CHECK int o2_kube_exec(struct o2_kube *kube, const struct o2_kube_exec *exec, int *out_exit,
+			       struct o2_err *err);

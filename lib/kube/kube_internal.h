@@ -35,6 +35,7 @@ struct o2_kube {
 	char cluster_id[65]; /* "": not asked yet */
 	bool answered;       /* it was there once, so that a refused connection may mend itself */
 	int open_count;      /* requests in flight */
+	int patience_ms;     /* how long the caller waits for a lost server by itself; 0: it does not */
 	int64_t request_count, total_us;
 	int64_t alone_count, alone_us; /* of requests that nothing else was in flight with */
 };

@@ -20,8 +20,6 @@
 #define TIME_LIMIT_MS 120000 /* for those that may not ask the user */
 #define SLICE_MS 200
 
-extern char **environ;
-
 static void free_secret(char *text)
 {
 	if (text)
@@ -78,13 +76,13 @@ static void make_environment(struct o2_strs *env, const struct o2_kube_exec_plug
 }
 
 /* argv or envp for posix_spawn; borrows the strings. */
-static char **null_terminated(const char *first, const struct o2_strs *list)
+static char **null_terminated(char *first, const struct o2_strs *list)
 {
 	char **array = o2_xcalloc(list->count + 2, sizeof(*array));
 	size_t count = 0;
 
 	if (first)
-		array[count++] = (char *)(uintptr_t)first;
+		array[count++] = first;
 	for (size_t i = 0; i < list->count; i++)
 		array[count++] = list->items[i];
 	return array;

@@ -9,9 +9,11 @@
 #include "kube/kube_internal.h"
 
 #define TIMEOUT_MS 60000
+#define TIMEOUT_MIN_MS 2000
 #define ATTEMPTS 10
 #define ATTEMPTS_REFUSED \
 	5 /* a server that restarts; longer than that is the caller's to wait for */
+#define ATTEMPTS_PATIENT 2 /* where the caller waits by itself */
 #define WAIT_MAX_MS 30000
 #define GRACE_MS 3000 /* for writes in flight at a cancel request */
 #define POLL_MS 250
@@ -56,12 +58,15 @@ static int64_t told_ms(int retry_after_s)
 static bool retry_lost(struct o2_kube_request *request, const struct o2_err *cause)
 {
 	bool refused = strcmp(cause->reason, O2_HTTP_REFUSED) == 0;
+	int most = request->kube->patience_ms > 0 ? ATTEMPTS_PATIENT
+		   : refused                      ? ATTEMPTS_REFUSED
+						  : ATTEMPTS;
 
 	if (!request->repeatable || request->on_data || o2_cancel_pending() ||
 	    cause->code != -O2_ETRANSIENT)
 		return false;
-	if (refused ? !request->kube->answered || request->attempts >= ATTEMPTS_REFUSED
-		    : strcmp(cause->reason, O2_HTTP_LOST) != 0 || request->attempts >= ATTEMPTS)
+	if (request->attempts >= most ||
+	    (refused ? !request->kube->answered : strcmp(cause->reason, O2_HTTP_LOST) != 0))
 		return false;
 	o2_log(O2_DEBUG, "%s: asking again: %s", request->kube->name, cause->message);
 	send_later(request, backoff_ms(request->attempts));
@@ -142,6 +147,17 @@ static void finish_early(void *arg)
 	finish(request);
 }
 
+/* Half of the caller's patience, so that a server that hangs is asked at least twice within it. */
+static int time_limit_ms(const struct o2_kube *kube)
+{
+	int limit_ms =
+		kube->config->request_timeout_ms ? kube->config->request_timeout_ms : TIMEOUT_MS;
+	int half_ms =
+		kube->patience_ms / 2 > TIMEOUT_MIN_MS ? kube->patience_ms / 2 : TIMEOUT_MIN_MS;
+
+	return kube->patience_ms > 0 && half_ms < limit_ms ? half_ms : limit_ms;
+}
+
 static void send_request(struct o2_kube_request *request)
 {
 	struct o2_kube *kube = request->kube;
@@ -175,7 +191,7 @@ static void send_request(struct o2_kube_request *request)
 		.on_data_arg = request->arg,
 	};
 	if (http.timeout_ms == 0 && request->on_data == NULL)
-		http.timeout_ms = TIMEOUT_MS;
+		http.timeout_ms = time_limit_ms(kube);
 	request->call = o2_http_start(kube->host, &http, take_answer, request);
 	o2_strs_release(&headers);
 }
@@ -351,6 +367,17 @@ static void cancel_open(struct o2_kube_many *many, bool lost)
 	}
 }
 
+static void look_for_cancel(struct o2_kube_many *many, int64_t *canceled_ms)
+{
+	if (o2_cancel_pending() && !many->canceled) {
+		many->canceled = many->stop = true;
+		*canceled_ms = o2_clock_ms();
+		cancel_open(many, false);
+	} else if (many->canceled && o2_clock_ms() - *canceled_ms > GRACE_MS) {
+		cancel_open(many, true);
+	}
+}
+
 void o2_kube_many_run(struct o2_kube_many *many)
 {
 	int64_t canceled_ms = 0;
@@ -365,13 +392,7 @@ void o2_kube_many_run(struct o2_kube_many *many)
 		return;
 	many->slots = o2_xcalloc(many->window_max, sizeof(*many->slots));
 	while ((many->next < many->count && !many->stop) || many->open > 0) {
-		if (o2_cancel_pending() && !many->canceled) {
-			many->canceled = many->stop = true;
-			canceled_ms = o2_clock_ms();
-			cancel_open(many, false);
-		} else if (many->canceled && o2_clock_ms() - canceled_ms > GRACE_MS) {
-			cancel_open(many, true);
-		}
+		look_for_cancel(many, &canceled_ms);
 		while (!many->stop && many->next < many->count && many->open < many->window)
 			begin_task(many);
 		if (many->open > 0)

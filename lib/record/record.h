@@ -179,7 +179,7 @@ O2_MUST_CHECK int o2_record_set_phase(struct o2_record *record, const char *phas
 O2_MUST_CHECK int o2_record_abort(struct o2_record *record, const char *reason, struct o2_err *err);
 /*
  * DELETE objects that carry this transaction's label, by uid, and wait until they are gone (at most `patience` per object).
- * Objects that are absent or not ours are passed over. Workloads go with their pods (foreground).
+ * Objects that are absent or not ours are passed over. Workloads go with their pods (foreground), claims with their volumes.
  */
 O2_MUST_CHECK int o2_record_remove_many(struct o2_record *record, struct o2_record_object *objects,
 					size_t count, bool foreground, struct o2_err *err);

@@ -95,3 +95,7 @@ O2_MUST_CHECK int o2_record_move_state(struct o2_record *record, enum o2_record_
 O2_MUST_CHECK int o2_record_write_set_store(struct o2_record *record, struct o2_err *err);
 O2_MUST_CHECK int o2_record_write_set_load(struct o2_record *record, struct o2_err *err);
 O2_MUST_CHECK int o2_record_write_set_drop(struct o2_record *record, struct o2_err *err);
+
+/* Have the volumes of those claims among the objects that are ours go with their claims. Failures are warnings. */
+void o2_record_reclaim_volumes(struct o2_record *record, const struct o2_record_object *objects,
+			       size_t count);

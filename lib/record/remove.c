@@ -93,6 +93,8 @@ int o2_record_remove_many(struct o2_record *record, struct o2_record_object *obj
 	size_t left = count;
 	int code = 0;
 
+	o2_record_reclaim_volumes(record, objects, count);
+
 	while (left > 0 && code == 0) {
 		struct o2_err lost = { 0 };
 

@@ -483,9 +483,11 @@ static void note_answer(void *arg, struct o2_http_answer *answer, const struct o
 	struct waiting *waiting = arg;
 
 	waiting->done = true;
-	if (err->code < 0 && waiting->err)
-		*waiting->err = *err;
 	*waiting->answer = *answer;
+	if (err->code < 0) {
+		*waiting->err = *err;
+		o2_http_answer_release(waiting->answer);
+	}
 }
 
 int o2_http_do(struct o2_http_host *host, const struct o2_http_request *request,

@@ -111,7 +111,7 @@ struct o2_http_timer *o2_http_timer_start(struct o2_http *http, int delay_ms, vo
 					  void *arg);
 void o2_http_timer_stop(struct o2_http *http, struct o2_http_timer *timer);
 
-/* One request, waited for. Other calls in flight move on meanwhile. */
+/* One request, waited for. Other calls in flight move on meanwhile. After a failure there is nothing to release. */
 O2_MUST_CHECK int o2_http_do(struct o2_http_host *host, const struct o2_http_request *request,
 			     struct o2_http_answer *out_answer, struct o2_err *err);
 void o2_http_answer_release(struct o2_http_answer *answer);

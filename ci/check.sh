@@ -28,7 +28,7 @@ HEADERS=('lib/*.h' 'cmd/*.h' 'testbed/*.h')
 
 # Set `flags` to the Makefile's flags for the compiler, with their quotes read as a shell reads them.
 read_flags() {
-	if [ -z "${LINT_FLAGS:-}" ]; then LINT_FLAGS=$(make -s print-cflags); fi
+	if [ -z "${LINT_FLAGS:-}" ]; then LINT_FLAGS=$(make -s --no-print-directory print-cflags); fi
 	export LINT_FLAGS # for the checks that call themselves once a file
 	eval "flags=($LINT_FLAGS)"
 }

@@ -10,23 +10,42 @@ O2_STEP_APPLY(o2_step_decide_apply)
 	return o2_record_mirror(context->record, err);
 }
 
-/* What the sweep finds, kept as names. */
+/* What the sweep finds: names, and of each the metadata that its release needs. */
 struct found {
 	struct o2_record_object *items;
-	size_t count, cap;
+	struct o2_doc **metadata;
+	size_t count, cap, metadata_cap;
 };
 
 static int keep(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
 {
 	struct found *found = arg;
+	struct o2_doc *seen = o2_doc_object_new();
+	size_t number = found->count;
 
+	o2_doc_set(seen, "metadata", o2_doc_ref(o2_doc_member(item, "metadata")));
+	O2_GROW(found->metadata, found->count, found->metadata_cap);
+	found->metadata[number] = seen;
 	O2_GROW(found->items, found->count, found->cap);
 	found->items[found->count++] = (struct o2_record_object){
 		.kind = kind,
 		.ns = o2_xstrdup_null(o2_doc_str(item, "/metadata/namespace", NULL)),
-		.name = o2_xstrdup(o2_doc_str(item, "/metadata/name", ""))
+		.name = o2_xstrdup(o2_doc_str(item, "/metadata/name", "")),
+		.seen = seen
 	};
+	o2_doc_unset(o2_doc_member(seen, "metadata"), "managedFields");
 	return 0;
+}
+
+static void release_found(struct found *found)
+{
+	for (size_t i = 0; i < found->count; i++) {
+		free((char *)found->items[i].ns);
+		free((char *)found->items[i].name);
+		o2_doc_free(found->metadata[i]);
+	}
+	free(found->items);
+	free(found->metadata);
 }
 
 O2_STEP_APPLY(o2_step_release_apply)
@@ -40,11 +59,7 @@ O2_STEP_APPLY(o2_step_release_apply)
 		code = o2_record_release_many(context->record, found.items, found.count, err);
 	if (code == 0)
 		code = o2_record_drop_opening(context->record, err);
-	for (size_t i = 0; i < found.count; i++) {
-		free((char *)found.items[i].ns);
-		free((char *)found.items[i].name);
-	}
-	free(found.items);
+	release_found(&found);
 	return code;
 }
 

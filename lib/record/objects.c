@@ -163,63 +163,89 @@ static struct o2_doc *release_patch(struct o2_record *record, const struct o2_re
 	return patch;
 }
 
-/* A batch on its way: which objects still have to be swapped. */
+/* A batch on its way: which objects still have to be swapped, and which the writes of this round are about. */
 struct batch {
 	struct o2_record_object *objects;
 	bool *settled;
 	size_t count, open_count;
 	bool absent_is_fine;
+	patch_fn *make_patch;
+	const char *mark;
+	struct o2_kube_write *writes;
+	size_t *sent; /* the object of each write */
+	size_t sent_count;
 };
 
-/* Read what is open and make the patches; absent and finished ones are settled. */
-static int read_batch(struct o2_record *record, struct batch *batch, patch_fn *make_patch,
-		      const char *mark, struct o2_kube_write *writes, size_t *out_count,
-		      struct o2_err *err)
+static void settle(struct batch *batch, size_t index)
 {
-	struct o2_kube *kube = record->kube[O2_TARGET];
+	batch->settled[index] = true;
+	batch->open_count--;
+}
+
+/* One object as it is now: the swap that it needs, or settled if it needs none. */
+static int add_swap(struct o2_record *record, struct batch *batch, size_t index,
+		    const struct o2_doc *now, struct o2_err *err)
+{
+	const struct o2_record_object *object = &batch->objects[index];
+	struct o2_doc *patch = batch->make_patch(record, object, now, batch->mark, err);
+
+	if (!patch) {
+		if (err->code == 0)
+			settle(batch, index);
+		return err->code;
+	}
+	o2_doc_put_str(patch, "/metadata/resourceVersion",
+		       o2_doc_str(now, "/metadata/resourceVersion", ""));
+	batch->sent[batch->sent_count] = index;
+	batch->writes[batch->sent_count++] = (struct o2_kube_write){ .op = O2_KUBE_DO_PATCH_MERGE,
+								     .kind = object->kind,
+								     .ns = object->ns,
+								     .name = object->name,
+								     .body = patch };
+	return 0;
+}
+
+/* One answer of the reading. */
+static int take_read(struct o2_record *record, struct batch *batch, size_t index,
+		     const struct o2_kube_read *read, struct o2_err *err)
+{
+	if (read->object)
+		return add_swap(record, batch, index, read->object, err);
+	if (read->err.code == -O2_ENOTFOUND && batch->absent_is_fine)
+		settle(batch, index);
+	else if (read->err.code != -O2_ETRANSIENT)
+		return object_error(err, &read->err);
+	return 0;
+}
+
+/* Look at what is open, as it was seen or by reading it, and make the swaps. */
+static int read_batch(struct o2_record *record, struct batch *batch, struct o2_err *err)
+{
 	struct o2_kube_read *reads = o2_xcalloc(batch->open_count, sizeof(*reads));
 	size_t *index = o2_xcalloc(batch->open_count, sizeof(*index));
 	size_t count = 0;
 	int code = 0;
 
-	*out_count = 0;
-	for (size_t i = 0; i < batch->count; i++) {
+	for (size_t i = 0; i < batch->count && code == 0; i++) {
+		struct o2_record_object *object = &batch->objects[i];
+
 		if (batch->settled[i])
 			continue;
-		reads[count].kind = batch->objects[i].kind;
-		reads[count].ns = batch->objects[i].ns;
-		reads[count].name = batch->objects[i].name;
-		index[count++] = i;
-	}
-	o2_kube_get_many(kube, reads, count);
-	for (size_t i = 0; i < count; i++) {
-		struct o2_record_object *object = &batch->objects[index[i]];
-		struct o2_doc *patch;
-
-		if (!reads[i].object) {
-			if (reads[i].err.code == -O2_ENOTFOUND && batch->absent_is_fine)
-				batch->settled[index[i]] = true, batch->open_count--;
-			else if (code == 0 && reads[i].err.code != -O2_ETRANSIENT)
-				code = object_error(err, &reads[i].err);
+		if (object->seen) {
+			code = add_swap(record, batch, i, object->seen, err);
+			object->seen = NULL; /* once: if its version moved, it is read */
 			continue;
 		}
-		patch = code == 0 ? make_patch(record, object, reads[i].object, mark, err) : NULL;
-		if (code == 0 && !patch) {
-			code = err->code;
-			batch->settled[index[i]] = code == 0;
-			batch->open_count -= code == 0;
-		}
-		if (patch) {
-			o2_doc_put_str(
-				patch, "/metadata/resourceVersion",
-				o2_doc_str(reads[i].object, "/metadata/resourceVersion", ""));
-			writes[(*out_count)++] =
-				(struct o2_kube_write){ .op = O2_KUBE_DO_PATCH_MERGE,
-							.kind = object->kind,
+		index[count] = i;
+		reads[count++] = (struct o2_kube_read){ .kind = object->kind,
 							.ns = object->ns,
-							.name = object->name,
-							.body = patch };
-		}
+							.name = object->name };
+	}
+	if (code == 0)
+		o2_kube_get_many(record->kube[O2_TARGET], reads, count);
+	for (size_t i = 0; i < count; i++) {
+		if (code == 0)
+			code = take_read(record, batch, index[i], &reads[i], err);
 		o2_doc_free(reads[i].object);
 	}
 	free(reads);
@@ -227,48 +253,52 @@ static int read_batch(struct o2_record *record, struct batch *batch, patch_fn *m
 	return code;
 }
 
-/* What a round of swaps came to: a failure for good, or one whose answer was lost. Frees what the writes hold. */
-static int judge_writes(struct o2_kube_write *writes, size_t count, struct o2_err *lost,
-			struct o2_err *err)
+/* What a round of swaps came to: settled, a failure for good, or an answer that was lost. Frees what the writes hold. */
+static int judge_writes(struct batch *batch, struct o2_err *lost, struct o2_err *err)
 {
-	for (size_t i = 0; i < count; i++) {
-		int outcome = writes[i].err.code;
+	for (size_t i = 0; i < batch->sent_count; i++) {
+		struct o2_kube_write *write = &batch->writes[i];
+		int outcome = write->err.code;
 
-		/* Settled by the next read: a swap that took effect finds its mark there. */
-		if (outcome == -O2_ETRANSIENT)
-			*lost = writes[i].err;
+		/* Lost: the next read tells, a swap that took effect finds its mark there. */
+		if (outcome == 0 && write->result)
+			settle(batch, batch->sent[i]);
+		else if (outcome == -O2_ETRANSIENT)
+			*lost = write->err;
 		else if (outcome < 0 && outcome != -O2_ECONFLICT && err->code == 0)
-			*err = writes[i].err;
-		o2_doc_free((struct o2_doc *)writes[i].body);
-		o2_doc_free(writes[i].result);
+			*err = write->err;
+		o2_doc_free((struct o2_doc *)write->body);
+		o2_doc_free(write->result);
 	}
 	return err->code;
 }
 
-/* One round: read what is open, see that R1 is ours, swap. `lost` says that B did not answer for some of it. */
-static int swap_round(struct o2_record *record, struct batch *batch, patch_fn *make_patch,
-		      const char *mark, enum o2_record_state state, struct o2_err *lost,
-		      struct o2_err *err)
+/* One round: look at what is open, see that R1 is ours, swap. `lost` says that B did not answer for some of it. */
+static int swap_round(struct o2_record *record, struct batch *batch, enum o2_record_state state,
+		      struct o2_err *lost, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
-	struct o2_kube_write *writes = o2_xcalloc(batch->open_count, sizeof(*writes));
-	size_t count = 0;
-	int code = read_batch(record, batch, make_patch, mark, writes, &count, err);
+	int code;
 
+	batch->writes = o2_xcalloc(batch->open_count, sizeof(*batch->writes));
+	batch->sent = o2_xcalloc(batch->open_count, sizeof(*batch->sent));
+	batch->sent_count = 0;
+	code = read_batch(record, batch, err);
 	if (code == 0)
 		code = o2_record_check(record, state, err);
 	if (code == 0)
-		o2_kube_write_many(kube, writes, count, false, NULL, NULL);
-	code = judge_writes(writes, count, lost, err);
-	free(writes);
-	if (code == 0 && batch->open_count > 0 && count == 0 && lost->code == 0)
+		o2_kube_write_many(kube, batch->writes, batch->sent_count, false, NULL, NULL);
+	code = judge_writes(batch, lost, err);
+	if (code == 0 && batch->open_count > 0 && batch->sent_count == 0 && lost->code == 0)
 		o2_fail(lost, O2_ETRANSIENT, "%s does not answer", o2_kube_name(kube));
+	free(batch->writes);
+	free(batch->sent);
 	return code;
 }
 
 /* Again for those whose version moved or whose answer was lost. */
-static int swap_batch(struct o2_record *record, struct batch *batch, patch_fn *make_patch,
-		      const char *mark, enum o2_record_state state, struct o2_err *err)
+static int swap_batch(struct o2_record *record, struct batch *batch, enum o2_record_state state,
+		      struct o2_err *err)
 {
 	struct o2_record_wait wait = { 0 };
 	int code = 0;
@@ -276,7 +306,7 @@ static int swap_batch(struct o2_record *record, struct batch *batch, patch_fn *m
 	for (int attempt = 0; batch->open_count > 0 && code == 0; attempt++) {
 		struct o2_err lost = { 0 };
 
-		code = swap_round(record, batch, make_patch, mark, state, &lost, err);
+		code = swap_round(record, batch, state, &lost, err);
 		if (code == 0 && lost.code != 0) {
 			*err = lost;
 			code = o2_record_wait_again(record, &wait, err);
@@ -290,29 +320,36 @@ static int swap_batch(struct o2_record *record, struct batch *batch, patch_fn *m
 	return code;
 }
 
-static int swap_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
-		     patch_fn *make_patch, const char *mark, enum o2_record_state state,
-		     bool absent_is_fine, struct o2_err *err)
+static int swap_many(struct o2_record *record, struct batch *batch, enum o2_record_state state,
+		     struct o2_err *err)
 {
-	struct batch batch = { .objects = objects,
-			       .settled = o2_xcalloc(count ? count : 1, sizeof(bool)),
-			       .count = count,
-			       .open_count = count,
-			       .absent_is_fine = absent_is_fine };
-	int code = swap_batch(record, &batch, make_patch, mark, state, err);
+	int code;
 
-	free(batch.settled);
+	batch->settled = o2_xcalloc(batch->count ? batch->count : 1, sizeof(*batch->settled));
+	batch->open_count = batch->count;
+	code = swap_batch(record, batch, state, err);
+	free(batch->settled);
 	return code;
 }
 
 int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
 			  const char *mark, enum o2_record_state state, struct o2_err *err)
 {
-	return swap_many(record, objects, count, change_patch, mark, state, false, err);
+	struct batch batch = {
+		.objects = objects, .count = count, .make_patch = change_patch, .mark = mark
+	};
+
+	return swap_many(record, &batch, state, err);
 }
 
 int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects, size_t count,
 			   struct o2_err *err)
 {
-	return swap_many(record, objects, count, release_patch, "", O2_STATE_COMMITTED, true, err);
+	struct batch batch = { .objects = objects,
+			       .count = count,
+			       .make_patch = release_patch,
+			       .mark = "",
+			       .absent_is_fine = true };
+
+	return swap_many(record, &batch, O2_STATE_COMMITTED, err);
 }

@@ -142,8 +142,10 @@ O2_MUST_CHECK int o2_record_create_owner(struct o2_record *record, const char *n
 struct o2_record_object {
 	const struct o2_kube_kind *kind;
 	const char *ns, *name;
-	const struct o2_doc *
-		object; /* full body for create; merge patch for change; NULL for remove and release */
+	/* Full body for create; merge patch for change; NULL for remove and release. */
+	const struct o2_doc *object;
+	/* Release: metadata as a sweep saw it, which saves reading it; NULL otherwise. Cleared once used. */
+	const struct o2_doc *seen;
 };
 O2_MUST_CHECK int o2_record_create_many(struct o2_record *record, struct o2_record_object *objects,
 					size_t count, bool owned, enum o2_record_state state,

@@ -54,7 +54,7 @@ TEST_SOURCES := $(wildcard lib/*/*_test.c cmd/os2os/*_test.c)
 TESTS        := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 ALL_SOURCES  := $(foreach m,$(MODULES),$(call lib_sources,$(m))) $(CMD_SOURCES)
 
-.PHONY: all clean help unit check demo nightly lint layers asan cov install print-layers print-cflags
+.PHONY: all clean help unit check demo nightly bench-objects lint layers asan cov install print-layers print-cflags
 .SECONDEXPANSION:
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -93,6 +93,9 @@ check: ## every test and check; a rotating sample of the scenarios that kill the
 
 nightly: ## the same with every scenario
 	ci/check --all
+
+bench-objects: all ## how fast objects are created, beside kubectl apply
+	testbed/up && testbed/bench-objects
 
 # --- checks -------------------------------------------------------------------------------------------------------------
 unit: $(TESTS) ## build and run the unit tests

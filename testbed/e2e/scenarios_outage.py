@@ -10,12 +10,14 @@ from typing import Iterator
 import copies
 import manifests
 from case import Case, Failure, expect, expect_exit, expect_message, expect_words, scenario
-from program import ROOT
+from program import ROOT, Result
 from scenarios_failure import deploy_gated
 from world import Object, World
 
 FAULT_SECONDS = 120
-PATIENCE = ("--lost-timeout", "6s")
+PATIENCE_SECONDS = 6
+SLACK_SECONDS = 12
+PATIENCE = ("--lost-timeout", f"{PATIENCE_SECONDS}s")
 MOMENT_SECONDS = 4
 
 
@@ -25,6 +27,12 @@ def fault(*words: str) -> None:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=FAULT_SECONDS)
     if done.returncode != 0:
         raise Failure(f"{' '.join(command)}: exit {done.returncode}: {done.stderr}")
+
+
+def expect_patience(result: Result, waited: float) -> None:
+    """--lost-timeout says how long a cluster that does not answer is waited for."""
+    limit = PATIENCE_SECONDS + SLACK_SECONDS
+    expect(waited < limit, f"a lost cluster was waited for {waited:.0f} s, with {' '.join(PATIENCE)}\n{result.report()}")
 
 
 @contextmanager
@@ -52,7 +60,7 @@ def wait_serving(case: Case, before: World) -> None:
 @scenario("outage", seconds=45, limit=300, exclusive=True)
 def target_lost_while_it_starts(case: Case) -> None:
     """B's API server ends while its pods are awaited: aborted in A at once; B is cleaned when it is back."""
-    deploy_when_healed(case, [])
+    case.a.create_namespace(case.ns, seconds=90)
     before = deploy_gated(case)
     running = case.start(*case.migration(*PATIENCE))
     running.wait_phase("start", case.left(40))
@@ -87,15 +95,17 @@ def target_lost_for_a_moment(case: Case) -> None:
 
 @scenario("outage", seconds=45, limit=300, exclusive=True)
 def source_lost_before_the_decision(case: Case) -> None:
-    """Whether it was decided is unknown to the process: it changes nothing more (exit 3); with A back, recover undoes it."""
+    """Whether it was decided is unknown to the process: it changes nothing more (exit 3), soon; with A back, recover undoes it."""
     deploy_when_healed(case, manifests.small(case.ns))
     before = case.world(case.a), case.world(case.b)
     running = case.start(*case.migration(*PATIENCE), fault="decide.before=stop")
     running.wait_stopped(case.left(60))
     with broken("apiserver", "A", "stop", "start"):
         running.signal(signal.SIGCONT)
+        began = time.monotonic()
         result = case.finish(running)
         expect_exit(result, 3)
+        expect_patience(result, time.monotonic() - began)
         expect_words(result.out + result.err, [f"os2os recover {result.id}", "A"], result, "the output")
         in_doubt = case.repair("recover", *PATIENCE)
         expect_exit(in_doubt, 3)
@@ -107,15 +117,17 @@ def source_lost_before_the_decision(case: Case) -> None:
 
 @scenario("outage", seconds=45, limit=300, exclusive=True)
 def target_lost_after_the_decision(case: Case) -> None:
-    """Decided, and B can't be opened: exit 6; with B back, resume finishes."""
+    """Decided, and B takes requests without answering them: exit 6, soon; when B answers again, resume finishes."""
     deploy_when_healed(case, manifests.small(case.ns))
     before = case.world(case.a)
     running = case.start(*case.migration(*PATIENCE), fault="decide.after=stop")
     running.wait_stopped(case.left(60))
-    with broken("apiserver", "B", "stop", "start"):
+    with broken("apiserver", "B", "pause", "continue"):
         running.signal(signal.SIGCONT)
+        began = time.monotonic()
         result = case.finish(running)
         expect_exit(result, 6)
+        expect_patience(result, time.monotonic() - began)
         expect_words(result.out + result.err, [f"os2os resume {result.id}"], result, "the output")
     expect_exit(case.repair("resume"), 0)
     copies.expect_whole(case)

@@ -1,14 +1,18 @@
 """What is refused before anything is changed: wrong input, missing rights, a target that can't take the application."""
 from __future__ import annotations
 
+import os
+import pty
+import re
+import select
 import signal
 import time
 
 import credentials
 import manifests
-from case import Case, expect, expect_exit, expect_refusal, scenario
-from program import Result
-from scenarios_copy import deploy
+from case import Case, Failure, expect, expect_exit, expect_refusal, scenario
+from program import BINARY, Result
+from scenarios_copy import PLAN_LINE, deploy
 from world import Object, World
 
 READ_ALL = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
@@ -234,6 +238,67 @@ def nobody_to_ask(case: Case) -> None:
     args = [word for word in case.migration() if word != "--yes"]
     expect_refusal(case.os2os(*args), 2, "--yes", "terminal")
     expect_untouched(case, before)
+
+
+@scenario("refusal", seconds=15)
+def asked_on_a_terminal(case: Case) -> None:
+    """The plan is shown and a question asked; anything but "yes" changes nothing, and so does Ctrl-C."""
+    case.a.create_namespace(case.ns)
+    case.a.apply([manifests.config_map(case.ns, "settings", a="1")])
+    before = both_worlds(case)
+    args = [word for word in case.migration() if word != "--yes"]
+    for answer, code in (("no\n", 1), ("y\n", 1), ("\x03", 130)):
+        talk = terminal_talk(case, args, answer)
+        expect(talk.code == code, f"answered {answer!r} it exits with {talk.code}, not {code}\n{talk.report()}")
+        expect(re.search(PLAN_LINE, talk.err.replace("\r", ""), re.MULTILINE) is not None, f"no plan is shown\n{talk.report()}")
+        expect("nothing was changed" in talk.err and talk.out == "", f"it does not say that nothing was changed\n{talk.report()}")
+    expect_untouched(case, before)
+    talk = terminal_talk(case, args, "yes\n")
+    expect(talk.code == 0, f"answered 'yes' it exits with {talk.code}\n{talk.report()}")
+    expect(case.b.get("configmap", "settings", case.ns) is not None, "nothing was migrated")
+
+
+def terminal_talk(case: Case, args: list[str], answer: str) -> Result:
+    """Run the program on a terminal of its own, and type the answer when it asks."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        out = os.open(case.folder / "terminal.out", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(out, 1)
+        os.execve(BINARY, [str(BINARY), *args], case.environment("home", "", {}))
+    began = time.monotonic()
+    try:
+        seen = talk_until_end(case, terminal, answer)
+    except BaseException:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        os.close(terminal)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    out_text = (case.folder / "terminal.out").read_text(encoding="utf-8", errors="replace")
+    return Result(f"os2os {' '.join(args)}  (on a terminal)", code, out_text, seen, time.monotonic() - began)
+
+
+def talk_until_end(case: Case, terminal: int, answer: str) -> str:
+    """What appears on the terminal; the answer is typed as soon as a question stands there."""
+    seen, typed = "", False
+    while True:
+        if not select.select([terminal], [], [], case.left(60))[0]:
+            raise Failure(f"nothing happens on the terminal any more; the last was: {seen[-500:]}")
+        read = read_terminal(terminal)
+        if not read:
+            return seen
+        seen += read
+        if not typed and re.search(r"yes.*: $", seen):
+            os.write(terminal, answer.encode())
+            typed = True
+
+
+def read_terminal(terminal: int) -> str:
+    """Empty at the end: a terminal whose last program has ended gives an error."""
+    try:
+        return os.read(terminal, 65536).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 @scenario("refusal", seconds=20)

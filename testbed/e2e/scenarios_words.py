@@ -9,6 +9,7 @@ import manifests
 from case import Case, expect, expect_exit, expect_words, parse_json, scenario
 from program import Result
 from scenarios_copy import deploy
+from world import Object
 
 BOTH = ("--from", "A", "--to", "B")
 
@@ -19,7 +20,7 @@ def ask(case: Case, verb: str, *args: str, home: str = "elsewhere") -> Result:
     return result
 
 
-def show(case: Case, id: str) -> dict:
+def show(case: Case, id: str) -> Object:
     return parse_json(ask(case, "show", id, *BOTH, "-o", "json"))
 
 

@@ -136,7 +136,9 @@ void o2_kube_get_many(struct o2_kube *kube, struct o2_kube_read *reads, size_t c
 /*
  * Watch a kind: a list first (ADDED for each, then SYNCED), then changes, with bookmarks; lost connections and 410 are
  * mended inside by listing again (what vanished meanwhile comes as DELETED). Moves on within o2_http_poll().
- * FAILED: the list is refused (err says why); the watch is dead then.
+ * FAILED: the list or the stream is refused (err says why); the watch is dead then, and still to be freed.
+ * object: borrowed for the call; NULL with SYNCED (which comes once) and FAILED; of what vanished unseen apiVersion, kind and
+ * metadata (name, namespace, uid, resourceVersion) only. The callback may free the watch, and may wait for other calls.
  */
 enum o2_kube_event {
 	O2_KUBE_ADDED,

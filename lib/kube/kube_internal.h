@@ -35,7 +35,8 @@ struct o2_kube {
 	char cluster_id[65]; /* "": not asked yet */
 	bool answered;       /* it was there once, so that a refused connection may mend itself */
 	int open_count;      /* requests in flight */
-	int patience_ms;     /* how long the caller waits for a lost server by itself; 0: it does not */
+	int stream_count;    /* of those: watches, which load nothing */
+	int patience_ms; /* how long the caller waits for a lost server by itself; 0: it does not */
 	int64_t request_count, total_us;
 	int64_t alone_count, alone_us; /* of requests that nothing else was in flight with */
 };
@@ -160,7 +161,7 @@ void o2_kube_page_release(struct o2_kube_page *page);
 /* Parse item `index` and fill in apiVersion and kind. */
 struct o2_doc *o2_kube_page_item_parse(const struct o2_kube_page *page, size_t index,
 				       const struct o2_kube_kind *kind, struct o2_err *err);
-/* Path of one page. `resume`: the continue token, NULL for the first. */
+/* Path of one page. `limit`: 0 for none. `resume`: the continue token, NULL for the first. */
 int o2_kube_list_path(struct o2_buf *path, const struct o2_kube_list *list, int limit,
 		      const char *resume, struct o2_err *err);
 

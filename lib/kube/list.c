@@ -30,8 +30,10 @@ int o2_kube_list_path(struct o2_buf *path, const struct o2_kube_list *list, int 
 
 	if (code < 0)
 		return code;
-	snprintf(number, sizeof(number), "%d", limit);
-	o2_kube_query(path, "limit", number);
+	if (limit > 0) {
+		snprintf(number, sizeof(number), "%d", limit);
+		o2_kube_query(path, "limit", number);
+	}
 	if (list->selector && list->selector[0])
 		o2_kube_query(path, "labelSelector", list->selector);
 	if (list->field_selector && list->field_selector[0])

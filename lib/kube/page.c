@@ -67,7 +67,7 @@ static bool cut_items(struct cutter *cutter, struct o2_kube_page *page)
 		if (cutter->at < cutter->len && cutter->text[cutter->at] == ']')
 			return cutter->at++, true;
 		size_t begin = cutter->at;
-		if (!skip_value(cutter))
+		if (!skip_value(cutter) || cutter->at == begin || cutter->text[cutter->at] == '}')
 			return false;
 		O2_GROW(page->items, page->count, page->cap);
 		page->items[page->count][0] = begin;

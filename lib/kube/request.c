@@ -20,9 +20,16 @@
 
 static void send_request(struct o2_kube_request *request);
 
+static void count_in_flight(const struct o2_kube_request *request, int by)
+{
+	request->kube->open_count += by;
+	if (request->on_data)
+		request->kube->stream_count += by;
+}
+
 static void finish(struct o2_kube_request *request)
 {
-	request->kube->open_count--;
+	count_in_flight(request, -1);
 	request->done(request);
 }
 
@@ -202,8 +209,8 @@ void o2_kube_request_start(struct o2_kube *kube, struct o2_kube_request *request
 	request->kube = kube;
 	request->attempts = 0;
 	request->renewed = false;
-	request->alone = kube->open_count == 0;
-	kube->open_count++;
+	request->alone = kube->open_count == kube->stream_count;
+	count_in_flight(request, 1);
 	send_request(request);
 }
 
@@ -215,7 +222,7 @@ void o2_kube_request_drop(struct o2_kube_request *request)
 	o2_http_timer_stop(request->kube->http, request->timer);
 	request->call = NULL;
 	request->timer = NULL;
-	request->kube->open_count--;
+	count_in_flight(request, -1);
 }
 
 void o2_kube_request_release(struct o2_kube_request *request)

@@ -29,6 +29,8 @@ struct o2_http_ws {
 	char pong[PONG_MAX_BYTES]; /* the last ping's words, to be sent back */
 	size_t pong_len;
 	bool pong_due, pong_sending, ping_open;
+	struct o2_err
+		unsendable; /* why nothing more can be sent; what was received before can still be read */
 	bool open;
 };
 
@@ -194,8 +196,22 @@ static int lost(struct o2_http_ws *ws, CURLcode result, struct o2_err *err)
 	return o2_http_explain(ws->host, ws->easy, result, ws->error_text, 0, err);
 }
 
+/* The peer takes no more. Its last words may still be on the way here, so this is told only when there is nothing to read. */
+static int fail_sending(struct o2_http_ws *ws, CURLcode result)
+{
+	ws->sending = ws->pong_due = ws->pong_sending = false;
+	return lost(ws, result, &ws->unsendable);
+}
+
+static int tell_unsendable(const struct o2_http_ws *ws, struct o2_err *err)
+{
+	if (err)
+		*err = ws->unsendable;
+	return ws->unsendable.code;
+}
+
 /* Answer a ping, between messages. 1: nothing is left to send; 0: the connection takes no more now. */
-static int flush_pong(struct o2_http_ws *ws, struct o2_err *err)
+static int flush_pong(struct o2_http_ws *ws)
 {
 	size_t sent = 0;
 
@@ -207,7 +223,7 @@ static int flush_pong(struct o2_http_ws *ws, struct o2_err *err)
 	}
 	CURLcode result = curl_ws_send(ws->easy, ws->pong, ws->pong_len, &sent, 0, CURLWS_PONG);
 	if (result != CURLE_OK && result != CURLE_AGAIN)
-		return lost(ws, result, err);
+		return fail_sending(ws, result);
 	if (result == CURLE_AGAIN || sent < ws->pong_len) {
 		memmove(ws->pong, ws->pong + sent, ws->pong_len - sent);
 		ws->pong_len -= sent;
@@ -218,10 +234,12 @@ static int flush_pong(struct o2_http_ws *ws, struct o2_err *err)
 }
 
 /* Send on. 1: all is out; 0: the connection takes no more now. */
-static int flush_out(struct o2_http_ws *ws, struct o2_err *err)
+static int flush_out(struct o2_http_ws *ws)
 {
+	if (ws->unsendable.code < 0)
+		return ws->unsendable.code;
 	if (!ws->sending || ws->pong_sending) {
-		int pong = flush_pong(ws, err);
+		int pong = flush_pong(ws);
 		if (pong <= 0)
 			return pong;
 	}
@@ -233,21 +251,23 @@ static int flush_out(struct o2_http_ws *ws, struct o2_err *err)
 		if (result == CURLE_AGAIN)
 			return 0;
 		if (result != CURLE_OK)
-			return lost(ws, result, err);
+			return fail_sending(ws, result);
 		if (ws->out_sent >= ws->out.len)
 			ws->sending = false;
 		else if (sent == 0)
 			return 0;
 	}
-	return flush_pong(ws, err);
+	return flush_pong(ws);
 }
 
 int o2_http_ws_offer(struct o2_http_ws *ws, const void *bytes, size_t len, struct o2_err *err)
 {
-	int out = flush_out(ws, err);
+	int out = flush_out(ws);
 
-	if (out <= 0)
-		return out;
+	if (out < 0)
+		return tell_unsendable(ws, err);
+	if (out == 0)
+		return 0;
 	if (len > MESSAGE_MAX_BYTES)
 		return o2_fail(err, O2_ELIMIT, "%s: a message of %zu bytes is too long",
 			       ws->host->label, len);
@@ -255,8 +275,7 @@ int o2_http_ws_offer(struct o2_http_ws *ws, const void *bytes, size_t len, struc
 	o2_buf_add(&ws->out, bytes, len);
 	ws->out_sent = 0;
 	ws->sending = true;
-	out = flush_out(ws, err);
-	return out < 0 ? out : 1;
+	return flush_out(ws) < 0 ? tell_unsendable(ws, err) : 1;
 }
 
 int o2_http_ws_send(struct o2_http_ws *ws, const void *bytes, size_t len, struct o2_err *err)
@@ -272,12 +291,12 @@ int o2_http_ws_send(struct o2_http_ws *ws, const void *bytes, size_t len, struct
 	}
 	if (code < 0)
 		return code;
-	while ((out = flush_out(ws, err)) == 0) {
+	while ((out = flush_out(ws)) == 0) {
 		if (o2_cancel_check(err) < 0)
 			return -O2_ECANCELED;
 		o2_http_poll_fd(ws->host->http, ws->fd, POLLOUT, POLL_MS);
 	}
-	return out < 0 ? out : 0;
+	return out < 0 ? tell_unsendable(ws, err) : 0;
 }
 
 /* --- receiving --- */
@@ -358,9 +377,7 @@ int o2_http_ws_receive(struct o2_http_ws *ws, struct o2_buf *message, int timeou
 	bool again = false;
 
 	for (;;) {
-		int out = flush_out(ws, err);
-		if (out < 0)
-			return out;
+		int out = flush_out(ws);
 		int in = read_piece(ws, &again, err);
 		if (in < 0)
 			return in;
@@ -372,6 +389,8 @@ int o2_http_ws_receive(struct o2_http_ws *ws, struct o2_buf *message, int timeou
 			return hand_over(ws, message, err);
 		if (!again)
 			continue;
+		if (out < 0)
+			return tell_unsendable(ws, err);
 		if (was_sending && out == 1)
 			return 2;
 		if (o2_cancel_check(err) < 0)

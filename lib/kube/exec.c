@@ -2,7 +2,8 @@
  * Running a command in a container, over a WebSocket.
  *
  * The first byte of a message is its channel: 0 stdin, 1 stdout, 2 stderr, 3 how it ended, 255 (v5) "this channel is closed".
- * Input is sent while output is read: either side may wait for the other.
+ * Input is sent while output is read: either side may wait for the other. A command that ends without reading all of its
+ * input can leave containerd waiting for it (1.34 with kubectl as well): then no exit status comes, and the time-out ends it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -200,8 +201,9 @@ static int converse(struct session *session, struct o2_buf *message, struct o2_e
 
 	for (;;) {
 		struct o2_err cause = { 0 };
-		if (feed(session, &cause) < 0 && !session->ended)
-			return lost(session, &cause, err);
+		if (feed(session, &cause) < 0)
+			session->input_done =
+				true; /* the command may have ended without wanting all of it */
 		o2_err_clear(&cause);
 		int got = o2_http_ws_receive(session->ws, message,
 					     session->ended ? FAREWELL_MS : timeout_ms, &cause);

@@ -43,11 +43,10 @@ digest_of() {
 	done | sha256sum | cut -c1-12
 }
 
-# Remove it all, unless a testbed of another checkout is running from it.
+# Remove it all, unless a testbed (of another checkout) is running from it.
 purge_cache() {
-	local mount users
-	mount=${tracking%/*}
-	users=$(find "$mount" -maxdepth 1 -name 'o2-??????' ! -name "$label")
-	[ -z "$users" ] || fail "the cache is used by another checkout's testbed: $users"
+	local user
+	user=$(grep -ls "lowerdir=$cache/" /proc/[0-9]*/mountinfo | head -n 1) || true
+	[ -z "$user" ] || fail "the cache is in use by another checkout's testbed, see $user"
 	rm -rf --one-file-system "$cache"
 }

@@ -78,8 +78,8 @@ remove_cgroups() {
 	done
 }
 
-# Make the cgroup of a node in every hierarchy, for enter_node_cgroup.
-make_node_cgroup() {
+# Make the cgroups of a node, in every hierarchy, and print them.
+make_node_cgroups() {
 	local mount group name
 	mkdir -p "$tracking/$1"
 	if is_pure_v2; then
@@ -87,6 +87,7 @@ make_node_cgroup() {
 			sed 's/\([a-z_]\+\)/+\1/g' "$group/cgroup.controllers" >"$group/cgroup.subtree_control"
 		done
 	fi
+	echo "$tracking/$1"
 	for mount in $(v1_mounts); do
 		for group in "$mount/$label" "$mount/$label/$1"; do
 			mkdir -p "$group"
@@ -94,14 +95,6 @@ make_node_cgroup() {
 				[ ! -e "$group/$name" ] || cat "${group%/*}/$name" >"$group/$name"
 			done
 		done
+		echo "$mount/$label/$1"
 	done
-}
-
-# Move the process PID into them.
-enter_node_cgroup() {
-	local mount
-	for mount in $(v1_mounts); do
-		echo "$2" >"$mount/$label/$1/cgroup.procs"
-	done
-	echo "$2" >"$tracking/$1/cgroup.procs"
 }

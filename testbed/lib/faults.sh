@@ -18,7 +18,7 @@ restore_node() {
 		remove_cgroups "$1"
 		start_node "$1"
 	fi
-	await 30 "process 1 of $1" "$state/log/$1.log" node_process "$1"
+	await 30 "process 1 of $1" "$state/log/node/$1.log" node_process "$1"
 }
 
 # A small memory disk over the folder of the volumes. Those that are there stay where they are, but can't be removed.

@@ -32,15 +32,14 @@ fill_in() {
 		-e "s|@NODE_PODS@|$(pods_of_node "$1")|g" "$2" >"$3"
 }
 
+# The process that waits for process 1 stays outside of the node's cgroup: v2 hands controllers down only from a cgroup
+# without processes.
 start_node() {
-	local node=$1 folder=$state/nodes/$1
-	make_node_cgroup "$node"
-	(
-		enter_node_cgroup "$node" "$BASHPID"
-		spawn "$node" nsenter --target "$(pid_of "net/$node")" --net -- \
-			unshare --mount --pid --uts --ipc --cgroup --fork --kill-child --propagation private \
-			"$testbed/node/start" "$node" "$folder" "$node_path/root" "$kubernetes_path"
-	)
+	local node=$1 groups
+	mapfile -t groups < <(make_node_cgroups "$node")
+	spawn "node/$node" nsenter --target "$(pid_of "net/$node")" --net -- \
+		unshare --mount --pid --uts --ipc --fork --kill-child --propagation private \
+		"$testbed/node/start" "$node" "$state/nodes/$node" "$node_path/root" "$kubernetes_path" "${groups[@]}"
 }
 
 # The node's process 1, as seen from outside.

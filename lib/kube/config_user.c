@@ -190,12 +190,39 @@ static int check_plugin(const struct o2_kube_config *config,
 		       config->user);
 }
 
+static int set_plugin_lists(const struct o2_kube_config *config, struct o2_kube_exec_plugin *plugin,
+			    const struct o2_doc *exec, struct o2_err *err)
+{
+	const struct o2_doc *args = o2_doc_at(exec, "/args");
+	const struct o2_doc *env = o2_doc_at(exec, "/env");
+
+	for (size_t i = 0; i < o2_doc_count(args); i++) {
+		const char *arg = o2_doc_text(o2_doc_item(args, i));
+		if (arg == NULL)
+			return o2_fail(
+				err, O2_EINVALID,
+				"user '%s': argument %zu of the exec plug-in is not a string",
+				config->user, i + 1);
+		o2_strs_add(&plugin->args, arg);
+	}
+	for (size_t i = 0; i < o2_doc_count(env); i++) {
+		const char *name = o2_doc_str(o2_doc_item(env, i), "/name", "");
+		const struct o2_doc *given = o2_doc_at(o2_doc_item(env, i), "/value");
+		const char *value = o2_doc_type(given) == O2_DOC_NULL ? "" : o2_doc_text(given);
+		if (name[0] == '\0' || value == NULL)
+			return o2_fail(err, O2_EINVALID,
+				       "user '%s': variable %zu of the exec plug-in needs a name "
+				       "and a value that are strings",
+				       config->user, i + 1);
+		o2_strs_addf(&plugin->env, "%s=%s", name, value);
+	}
+	return 0;
+}
+
 static int set_plugin(struct o2_kube_config *config, const struct o2_doc *exec,
 		      const struct o2_doc *cluster, struct o2_err *err)
 {
 	struct o2_kube_exec_plugin *plugin = config->exec = o2_xcalloc(1, sizeof(*plugin));
-	const struct o2_doc *args = o2_doc_at(exec, "/args");
-	const struct o2_doc *env = o2_doc_at(exec, "/env");
 	const char *command = NULL;
 	const char *mode = NULL;
 	const char *hint = NULL;
@@ -210,20 +237,8 @@ static int set_plugin(struct o2_kube_config *config, const struct o2_doc *exec,
 	plugin->command = o2_xstrdup_null(command);
 	plugin->interactive_mode = o2_xstrdup_null(mode);
 	plugin->install_hint = o2_xstrdup_null(hint);
-	for (size_t i = 0; i < o2_doc_count(args); i++) {
-		const char *arg = o2_doc_text(o2_doc_item(args, i));
-		if (arg == NULL)
-			return o2_fail(
-				err, O2_EINVALID,
-				"user '%s': argument %zu of the exec plug-in is not a string",
-				config->user, i + 1);
-		o2_strs_add(&plugin->args, arg);
-	}
-	for (size_t i = 0; i < o2_doc_count(env); i++) {
-		const struct o2_doc *item = o2_doc_item(env, i);
-		o2_strs_addf(&plugin->env, "%s=%s", o2_doc_str(item, "/name", ""),
-			     o2_doc_str(item, "/value", ""));
-	}
+	if (set_plugin_lists(config, plugin, exec, err) < 0)
+		return err ? err->code : -O2_EINVALID;
 	plugin->provide_cluster_info = o2_doc_bool(exec, "/provideClusterInfo", false);
 	if (plugin->provide_cluster_info)
 		plugin->cluster_info_json = cluster_info(config, cluster);

@@ -29,13 +29,16 @@ struct scripted {
 	int first; /* requests that discovery took */
 };
 
-/* "HTTP/1.1 <status> x", headers (each with its line break, may be ""), Content-Length and the body. Never freed. */
+/* "HTTP/1.1 <status> x", headers (each with its line break, may be ""), Content-Length and the body. Kept until the end. */
 static inline const char *scripted_answer(int status, const char *headers, const char *body)
 {
-	return o2_xasprintf(
-		"HTTP/1.1 %d x\r\nContent-Type: application/json\r\n%sContent-Length: %zu"
-		"\r\n\r\n%s",
-		status, headers, strlen(body), body);
+	static struct o2_strs kept;
+
+	o2_strs_addf(&kept,
+		     "HTTP/1.1 %d x\r\nContent-Type: application/json\r\n%sContent-Length: %zu"
+		     "\r\n\r\n%s",
+		     status, headers, strlen(body), body);
+	return kept.items[kept.count - 1];
 }
 
 #define SCRIPTED_VERBS \

@@ -61,6 +61,8 @@ static void fill_options(const struct o2_args *args, const struct o2_session *se
 	out->selection.selector = args->selector;
 	for (size_t i = 0; i < args->exclude.count; i++)
 		o2_strs_add(&out->selection.exclude_kinds, args->exclude.items[i]);
+	for (size_t i = 0; i < args->accept.count; i++)
+		o2_strs_add(&out->accept, args->accept.items[i]);
 	for (size_t i = 0; !one_name && i < args->namespace_map.count; i++)
 		o2_strs_add(&out->rewriting.namespace_map, args->namespace_map.items[i]);
 	if (one_name)

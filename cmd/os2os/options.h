@@ -90,6 +90,7 @@ struct o2_args {
 	struct o2_strs from_namespaces;
 	char *selector;
 	struct o2_strs exclude;
+	struct o2_strs accept;
 	char *to_namespace;
 	struct o2_strs namespace_map;
 	struct o2_strs storage_class_map;

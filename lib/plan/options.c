@@ -32,6 +32,7 @@ struct o2_doc *o2_plan_options_to_doc(const struct o2_plan_options *options)
 	put_strs(doc, "namespaces", &options->selection.namespaces);
 	put_text(doc, "selector", options->selection.selector);
 	put_strs(doc, "excludeKinds", &options->selection.exclude_kinds);
+	put_strs(doc, "accept", &options->accept);
 	put_strs(doc, "namespaceMap", &options->rewriting.namespace_map);
 	put_strs(doc, "storageClassMap", &options->rewriting.storage_class_map);
 	put_text(doc, "sourceName", options->source_name);
@@ -51,6 +52,7 @@ void o2_plan_options_from_doc(const struct o2_doc *doc, struct o2_plan_options *
 	get_strs(doc, "namespaces", &out->selection.namespaces);
 	out->selection.selector = o2_doc_member_str(doc, "selector", NULL);
 	get_strs(doc, "excludeKinds", &out->selection.exclude_kinds);
+	get_strs(doc, "accept", &out->accept);
 	get_strs(doc, "namespaceMap", &out->rewriting.namespace_map);
 	get_strs(doc, "storageClassMap", &out->rewriting.storage_class_map);
 	out->source_name = o2_doc_member_str(doc, "sourceName", "");
@@ -68,6 +70,7 @@ void o2_plan_options_release(struct o2_plan_options *options)
 	o2_strs_release(&options->selection.exclude_kinds);
 	o2_strs_release(&options->rewriting.namespace_map);
 	o2_strs_release(&options->rewriting.storage_class_map);
+	o2_strs_release(&options->accept);
 	o2_strs_release(&options->checks);
 }
 

@@ -25,6 +25,7 @@ static void test_round_trip(void **state)
 	o2_strs_add(&options.selection.exclude_kinds, "Lease");
 	o2_strs_add(&options.rewriting.namespace_map, "shop:shop-2");
 	o2_strs_add(&options.rewriting.storage_class_map, "a:b");
+	o2_strs_add(&options.accept, "Widget.example.com");
 	o2_strs_add(&options.checks, "curl web");
 	O2_AUTO(o2_doc_freep) struct o2_doc *doc = o2_plan_options_to_doc(&options);
 	o2_plan_options_from_doc(doc, &back);

@@ -29,6 +29,8 @@ struct o2_plan_options {
 	const char *source_name, *target_name; /* how the user calls the sides */
 	bool volumes_empty;    /* claims are made empty on B instead of being a blocker */
 	const char *on_switch; /* command that is told the new addresses; NULL */
+	struct o2_strs
+		accept; /* "Kind" or "Kind.group" of custom resources without a row that are carried all the same */
 	struct o2_strs checks; /* user's commands that must exit 0 before the decision */
 	int start_timeout_s;   /* for one wave of workloads to become ready; 0: 300 */
 	int lost_timeout_s;    /* how long a lost cluster is waited for; 0: 60 */

@@ -58,7 +58,7 @@ struct o2_kube_config {
 	char *ca_pem;
 	char *cert_pem, *key_pem;
 	char *token;
-	char *token_file; /* read again once a minute, and after a 401; never together with `token` */
+	char *token_file; /* read again when it is another, once a minute, and after a 401; never together with `token` */
 	char *username, *password;
 	char *proxy_url;
 	char *ns; /* never NULL: "default" if nothing says otherwise */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +19,7 @@ struct o2_kube_credential {
 	char *name;
 	char *authorization; /* "Bearer ..." */
 	int64_t read_ms;     /* of the token file; -1: never */
+	struct stat file;    /* what was read then */
 	bool have;           /* the plug-in has spoken */
 	int64_t expires;     /* seconds since 1970; 0: does not say */
 	int generation;
@@ -98,14 +100,27 @@ int o2_kube_credential_generation(const struct o2_kube_credential *credential)
 	return credential->generation;
 }
 
+/* Another file in its place, or other content: a mounted token is replaced by renaming, a login rewrites its own. */
+static bool has_rotated(const struct o2_kube_credential *credential, const struct stat *now)
+{
+	const struct stat *then = &credential->file;
+
+	return now->st_dev != then->st_dev || now->st_ino != then->st_ino ||
+	       now->st_size != then->st_size || now->st_mtim.tv_sec != then->st_mtim.tv_sec ||
+	       now->st_mtim.tv_nsec != then->st_mtim.tv_nsec;
+}
+
 /* A file that is gone or empty for a moment is no reason to give up a token that still works. */
 static int read_token_file(struct o2_kube_credential *credential, struct o2_err *err)
 {
 	const char *path = credential->config->token_file;
 	O2_AUTO(o2_freep) char *text = NULL;
 	struct o2_err cause = { 0 };
-	int code = o2_file_read(path, TOKEN_FILE_MAX_BYTES, &text, NULL, &cause);
+	struct stat info = { 0 };
 
+	if (stat(path, &info) < 0) /* before it is read: what changes meanwhile is read again */
+		info = (struct stat){ 0 };
+	int code = o2_file_read(path, TOKEN_FILE_MAX_BYTES, &text, NULL, &cause);
 	if (code < 0 && credential->authorization)
 		return 0;
 	if (code < 0)
@@ -123,8 +138,10 @@ static int read_token_file(struct o2_kube_credential *credential, struct o2_err 
 			       credential->config->user);
 	code = set_bearer(credential, begin, err);
 	explicit_bzero(text, strlen(text));
-	if (code == 0)
+	if (code == 0) {
 		credential->read_ms = o2_clock_ms();
+		credential->file = info;
+	}
 	return code;
 }
 
@@ -157,8 +174,10 @@ int o2_kube_credential_ready(struct o2_kube_credential *credential, struct o2_ht
 	const struct o2_kube_config *config = credential->config;
 
 	if (config->token_file) {
+		struct stat info;
 		if (credential->read_ms >= 0 &&
-		    o2_clock_ms() - credential->read_ms < TOKEN_FILE_FRESH_MS)
+		    o2_clock_ms() - credential->read_ms < TOKEN_FILE_FRESH_MS &&
+		    (stat(config->token_file, &info) < 0 || !has_rotated(credential, &info)))
 			return 0;
 		return read_token_file(credential, err);
 	}

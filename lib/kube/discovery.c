@@ -304,10 +304,11 @@ int o2_kube_discover(struct o2_kube *kube, struct o2_err *err)
 	return roots.err.code;
 }
 
-void o2_kube_discovery_release(struct o2_kube *kube)
+static void free_kinds(struct o2_kube_kind **kinds, size_t count)
 {
-	for (size_t i = 0; i < kube->kind_count; i++) {
-		struct o2_kube_kind *kind = kube->kinds[i];
+	for (size_t i = 0; i < count; i++) {
+		struct o2_kube_kind *kind = kinds[i];
+
 		o2_freep(&kind->group);
 		o2_freep(&kind->version);
 		o2_freep(&kind->api_version);
@@ -315,10 +316,28 @@ void o2_kube_discovery_release(struct o2_kube *kube)
 		o2_freep(&kind->resource);
 		free(kind);
 	}
-	free(kube->kinds);
-	kube->kinds = NULL;
+	free(kinds);
+}
+
+void o2_kube_discovery_release(struct o2_kube *kube)
+{
+	free_kinds(kube->kinds, kube->kind_count);
+	free_kinds(kube->retired, kube->retired_count);
+	kube->kinds = kube->retired = NULL;
 	kube->kind_count = kube->kind_cap = 0;
+	kube->retired_count = kube->retired_cap = 0;
 	o2_strs_release(&kube->gaps);
+}
+
+int o2_kube_refresh(struct o2_kube *kube, struct o2_err *err)
+{
+	for (size_t i = 0; i < kube->kind_count; i++) {
+		O2_GROW(kube->retired, kube->retired_count, kube->retired_cap);
+		kube->retired[kube->retired_count++] = kube->kinds[i];
+	}
+	kube->kind_count = 0;
+	o2_strs_release(&kube->gaps);
+	return o2_kube_discover(kube, err);
 }
 
 size_t o2_kube_kind_count(const struct o2_kube *kube)

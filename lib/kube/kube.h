@@ -80,6 +80,12 @@ O2_MUST_CHECK int o2_kube_cluster_id(struct o2_kube *kube, char out[65], struct 
 int64_t o2_kube_round_trip_us(const struct o2_kube *kube);
 int64_t o2_kube_request_count(const struct o2_kube *kube);
 
+/*
+ * Read discovery anew: kinds were added. Pointers to kinds that were given out stay valid. After a failure the server has no kinds
+ * until it is called again with success.
+ */
+O2_MUST_CHECK int o2_kube_refresh(struct o2_kube *kube, struct o2_err *err);
+
 /* Kinds. */
 size_t o2_kube_kind_count(const struct o2_kube *kube);
 const struct o2_kube_kind *

@@ -62,18 +62,19 @@ static bool skip_value(struct cutter *cutter)
 static bool cut_items(struct cutter *cutter, struct o2_kube_page *page)
 {
 	cutter->at++;
+	skip_space(cutter);
+	if (cutter->at < cutter->len && cutter->text[cutter->at] == ']')
+		return cutter->at++, true;
 	for (;;) {
 		skip_space(cutter);
-		if (cutter->at < cutter->len && cutter->text[cutter->at] == ']')
-			return cutter->at++, true;
 		size_t begin = cutter->at;
 		if (!skip_value(cutter) || cutter->at == begin || cutter->text[cutter->at] == '}')
 			return false;
 		O2_GROW(page->items, page->count, page->cap);
 		page->items[page->count][0] = begin;
 		page->items[page->count++][1] = cutter->at;
-		if (cutter->text[cutter->at] == ',')
-			cutter->at++;
+		if (cutter->text[cutter->at++] == ']')
+			return true;
 	}
 }
 

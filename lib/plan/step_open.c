@@ -36,28 +36,35 @@ static int64_t wave_of(const struct o2_doc *item)
 	return o2_doc_int(item, "/wave", 0);
 }
 
-/* Items of one wave and one operation as objects. Returns how many. */
-static size_t select_items(struct o2_kube *kube, const struct o2_doc *items, int64_t wave,
-			   const char *op, struct o2_record_object *out)
+/*
+ * Items of one wave and one operation as objects. A kind that B does not serve is an error, never passed over: something of the application
+ * would be missing.
+ */
+static int select_items(struct o2_kube *kube, const struct o2_doc *items, int64_t wave,
+			const char *op, struct o2_record_object *out, size_t *out_count,
+			struct o2_err *err)
 {
-	size_t count = 0;
-
+	*out_count = 0;
 	for (size_t i = 0; i < o2_doc_count(items); i++) {
 		const struct o2_doc *item = o2_doc_item(items, i);
-		const struct o2_kube_kind *kind =
-			o2_kube_kind_exact(kube, o2_doc_member_str(item, "apiVersion", ""),
-					   o2_doc_member_str(item, "kind", ""));
+		const char *api_version = o2_doc_member_str(item, "apiVersion", ""),
+			   *name = o2_doc_member_str(item, "kind", "");
+		const struct o2_kube_kind *kind = o2_kube_kind_exact(kube, api_version, name);
 
-		if (kind && wave_of(item) == wave &&
-		    strcmp(o2_doc_member_str(item, "op", ""), op) == 0)
-			out[count++] = (struct o2_record_object){
-				.kind = kind,
-				.ns = o2_doc_member_str(item, "namespace", NULL),
-				.name = o2_doc_member_str(item, "name", ""),
-				.object = o2_doc_member(item, "body")
-			};
+		if (wave_of(item) != wave || strcmp(o2_doc_member_str(item, "op", ""), op) != 0)
+			continue;
+		if (!kind)
+			return o2_fail(err, O2_ENOTFOUND,
+				       "%s does not serve %s %s, of which '%s' is to be opened",
+				       o2_kube_name(kube), api_version, name,
+				       o2_doc_member_str(item, "name", ""));
+		out[(*out_count)++] =
+			(struct o2_record_object){ .kind = kind,
+						   .ns = o2_doc_member_str(item, "namespace", NULL),
+						   .name = o2_doc_member_str(item, "name", ""),
+						   .object = o2_doc_member(item, "body") };
 	}
-	return count;
+	return 0;
 }
 
 /* What opens together: changes first, since late objects may point at them. */
@@ -66,15 +73,17 @@ static int open_wave(struct o2_step_context *context, const struct o2_doc *items
 {
 	struct o2_kube *kube = o2_record_kube(context->record, O2_TARGET);
 	struct o2_record_object *objects = o2_xcalloc(o2_doc_count(items) + 1, sizeof(*objects));
-	size_t count = select_items(kube, items, wave, "change", objects);
-	int code = o2_record_change_many(context->record, objects, count, "opened",
-					 O2_STATE_COMMITTED, err);
+	size_t count;
+	int code = select_items(kube, items, wave, "change", objects, &count, err);
 
-	if (code == 0) {
-		count = select_items(kube, items, wave, "create", objects);
+	if (code == 0)
+		code = o2_record_change_many(context->record, objects, count, "opened",
+					     O2_STATE_COMMITTED, err);
+	if (code == 0)
+		code = select_items(kube, items, wave, "create", objects, &count, err);
+	if (code == 0)
 		code = o2_record_create_many(context->record, objects, count, false,
 					     O2_STATE_COMMITTED, err);
-	}
 	free(objects);
 	return code;
 }

@@ -3,6 +3,7 @@
 
 #include "base/cancel.h"
 #include "base/clock.h"
+#include "kube/health.h"
 
 #define SETTLE_TIMEOUT_MS 20000
 #define SETTLE_POLL_MS 50
@@ -100,6 +101,84 @@ O2_STEP_CHECK(o2_step_create_check)
 	return depth == O2_PLAN_SERVER ? o2_plan_check_dry_run(plan, step, err) : 0;
 }
 
+static int ignore_item(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
+{
+	(void)arg, (void)kind, (void)item;
+	return 0;
+}
+
+/* Is the definition served? Established comes first; the resource itself answers a moment later. */
+static int is_served(struct o2_kube *kube, const struct o2_app_object *definition,
+		     const struct o2_doc *wanted, bool *out, struct o2_err *err)
+{
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *now =
+		o2_kube_get(kube, definition->target_kind, NULL, definition->target_name, err);
+	struct o2_kube_kind kind = { .group = o2_doc_str(wanted, "/spec/group", ""),
+				     .version = o2_doc_str(wanted, "/spec/versions/0/name", ""),
+				     .kind = o2_doc_str(wanted, "/spec/names/kind", ""),
+				     .resource = o2_doc_str(wanted, "/spec/names/plural", "") };
+	struct o2_kube_list list = { .kind = &kind, .selector = "os2os.io/txn=none" };
+	int code;
+
+	*out = false;
+	if (!now)
+		return err->code;
+	if (o2_kube_health(now, NULL) == O2_KUBE_HEALTH_FAILED)
+		return o2_fail(err, O2_ECONFLICT,
+			       "CustomResourceDefinition '%s' is not accepted by %s",
+			       definition->target_name, o2_kube_name(kube));
+	if (o2_kube_health(now, NULL) != O2_KUBE_HEALTH_READY)
+		return 0;
+	O2_AUTO(o2_freep) char *api_version = o2_xasprintf("%s/%s", kind.group, kind.version);
+	kind.api_version = api_version;
+	list.fn = ignore_item;
+	code = o2_kube_list(kube, &list, err);
+	o2_kube_list_release(&list);
+	*out = code == 0;
+	if (code == -O2_ENOTFOUND) {
+		o2_err_clear(err);
+		return 0;
+	}
+	return code;
+}
+
+/* Their resources can be created only once they are served; B's kinds are read anew then. */
+static int await_definitions(struct o2_step_context *context, const struct o2_plan_step *step,
+			     struct o2_err *err)
+{
+	struct o2_kube *kube = context->plan->kube[O2_TARGET];
+	int64_t give_up = o2_clock_ms() + SETTLE_TIMEOUT_MS;
+	bool any = false;
+
+	for (size_t i = 0; i < step->object_count; i++) {
+		const struct o2_app_object *object =
+			o2_app_object(context->plan->app, step->objects[i]);
+		bool served = false;
+
+		if (strcmp(object->kind->kind, "CustomResourceDefinition") != 0)
+			continue;
+		O2_AUTO(o2_doc_freep)
+		struct o2_doc *wanted =
+			o2_app_target(context->plan->app, step->objects[i], O2_APP_FULL);
+		any = true;
+		while (!served) {
+			if (is_served(kube, object, wanted, &served, err) < 0 ||
+			    o2_cancel_check(err) < 0)
+				return err->code;
+			if (!served && o2_clock_ms() > give_up)
+				return o2_fail(err, O2_ETRANSIENT,
+					       "CustomResourceDefinition '%s' is not served by %s "
+					       "after %d s",
+					       object->target_name, o2_kube_name(kube),
+					       SETTLE_TIMEOUT_MS / 1000);
+			if (!served)
+				o2_clock_sleep_ms(SETTLE_POLL_MS);
+		}
+	}
+	return any ? o2_kube_refresh(kube, err) : 0;
+}
+
 O2_STEP_APPLY(o2_step_create_apply)
 {
 	struct o2_app *app = context->plan->app;
@@ -121,7 +200,7 @@ O2_STEP_APPLY(o2_step_create_apply)
 	for (size_t i = 0; i < step->object_count; i++)
 		o2_doc_free((struct o2_doc *)objects[i].object);
 	free(objects);
-	return code;
+	return code < 0 ? code : await_definitions(context, step, err);
 }
 
 /* Entries of one wave as objects to remove; kinds that B no longer serves have no objects. */

@@ -160,6 +160,31 @@ static int fail_unauthorized(const struct o2_kube_request *request, struct o2_er
 	return err->code;
 }
 
+/* Not from the API server itself: a proxy's page, or another program that listens there. */
+static int fail_foreign(const struct o2_kube_request *request, struct o2_err *err)
+{
+	const struct o2_http_answer *answer = &request->answer;
+	bool plain = answer->content_type[0] == '\0' ||
+		     strncmp(answer->content_type, "text/plain", 10) == 0;
+	O2_AUTO(o2_freep)
+	char *text = o2_xstrndup(plain && !request->secret ? answer->body.data : "", 200);
+	size_t len = strlen(text);
+	bool doubtful = answer->status == 400 || answer->status == 404 || answer->status == 405;
+
+	while (len > 0 && strchr(" \r\n", text[len - 1]))
+		text[--len] = '\0';
+	int code = fail_with(answer->status, "", text, request->secret, request->what, err);
+	if (doubtful) {
+		struct o2_err plain_err = *err;
+		o2_err_clear(err);
+		o2_fail(err, (enum o2_code) - code, "%s; is %s a Kubernetes API server?",
+			plain_err.message, request->kube->config->server);
+		err->origin = plain_err.origin;
+		err->number = plain_err.number;
+	}
+	return code;
+}
+
 int o2_kube_status_fail(const struct o2_kube_request *request, struct o2_err *err)
 {
 	const struct o2_http_answer *answer = &request->answer;
@@ -183,10 +208,7 @@ int o2_kube_status_fail(const struct o2_kube_request *request, struct o2_err *er
 	if (strcmp(o2_doc_str(doc, "/kind", ""), "Status") == 0)
 		return o2_kube_status_doc_fail(doc, answer->status, request->secret, request->what,
 					       err);
-	/* Not from the API server itself: a proxy's page, or "404 page not found". */
-	bool plain = strncmp(answer->content_type, "text/plain", 10) == 0 && !request->secret;
-	O2_AUTO(o2_freep) char *text = o2_xstrndup(plain ? answer->body.data : "", 200);
-	return fail_with(answer->status, "", text, request->secret, request->what, err);
+	return fail_foreign(request, err);
 }
 
 static const char *remedy_of(const char *reason)

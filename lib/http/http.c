@@ -196,6 +196,11 @@ static void set_body(struct o2_http_call *call, const struct o2_http_request *re
 {
 	CURL *easy = call->easy;
 
+	/* Without a body as well: the handle may have had one for an earlier call, which is gone. */
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_bytes);
+	curl_easy_setopt(easy, CURLOPT_READDATA, call);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, refuse_rewind);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
 	if (request->body == NULL) {
 		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
@@ -207,10 +212,6 @@ static void set_body(struct o2_http_call *call, const struct o2_http_request *re
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
-	curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_bytes);
-	curl_easy_setopt(easy, CURLOPT_READDATA, call);
-	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, refuse_rewind);
-	curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
 }
 
 struct o2_http_call *o2_http_start(struct o2_http_host *host, const struct o2_http_request *request,

@@ -209,6 +209,32 @@ static void test_a_body_is_never_sent_twice(void **state)
 	stop(&world);
 }
 
+/* The same handle without a body: a read may be sent again by libcurl, and nothing of the earlier call is touched. */
+static void test_a_read_survives_a_dead_connection(void **state)
+{
+	static const struct test_reply script[] = {
+		{ .match = "POST /prefix/a ", .bytes = OK "Content-Length: 0\r\n\r\n" },
+		{ .match = "GET /prefix/b ", .bytes = "", .end = TEST_RESET },
+		{ .match = "GET /prefix/b ", .bytes = OK "Content-Length: 2\r\n\r\nok" },
+	};
+	struct world world;
+	struct o2_http_answer answer;
+	struct o2_err err = { 0 };
+	struct o2_http_request request = {
+		.method = "POST", .path = "/a", .body = "payload", .body_len = 7, .timeout_ms = 2000
+	};
+
+	(void)state;
+	start(&world, script, 3);
+	assert_int_equal(o2_http_do(world.host, &request, &answer, &err), 0);
+	o2_http_answer_release(&answer);
+	assert_int_equal(get(&world, "/b", &answer, &err), 0);
+	assert_string_equal(answer.body.data, "ok");
+	assert_int_equal(world.server->seen->count, 3);
+	o2_http_answer_release(&answer);
+	stop(&world);
+}
+
 struct stream {
 	struct world *world;
 	char text[4096];
@@ -379,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_the_limit_counts_what_was_decompressed),
 		cmocka_unit_test(test_nobody_listens),
 		cmocka_unit_test(test_a_body_is_never_sent_twice),
+		cmocka_unit_test(test_a_read_survives_a_dead_connection),
 		cmocka_unit_test(test_a_stream_comes_in_pieces),
 		cmocka_unit_test(test_a_reader_may_end_a_stream),
 		cmocka_unit_test(test_a_signal_ends_the_wait),

@@ -27,29 +27,6 @@
 
 struct o2_kube;
 
-enum o2_kube_verb {
-	O2_KUBE_GET = 1 << 0,
-	O2_KUBE_LIST = 1 << 1,
-	O2_KUBE_WATCH = 1 << 2,
-	O2_KUBE_CREATE = 1 << 3,
-	O2_KUBE_UPDATE = 1 << 4,
-	O2_KUBE_PATCH = 1 << 5,
-	O2_KUBE_DELETE = 1 << 6,
-};
-
-/* One resource in one version, as discovery tells. Lives as long as its o2_kube. */
-struct o2_kube_kind {
-	const char *group; /* "" for the core group */
-	const char *version;
-	const char *api_version; /* "v1", "apps/v1" */
-	const char *kind;        /* "Deployment" */
-	const char *resource;    /* "deployments" */
-	bool namespaced;
-	bool preferred; /* the version to use unless there is a reason */
-	unsigned verbs; /* enum o2_kube_verb */
-	bool has_scale, has_status;
-};
-
 /*
  * Connect and read discovery (aggregated where the server has it).
  *
@@ -87,6 +64,29 @@ int64_t o2_kube_request_count(const struct o2_kube *kube);
 O2_MUST_CHECK int o2_kube_refresh(struct o2_kube *kube, struct o2_err *err);
 
 /* Kinds. */
+enum o2_kube_verb {
+	O2_KUBE_GET = 1 << 0,
+	O2_KUBE_LIST = 1 << 1,
+	O2_KUBE_WATCH = 1 << 2,
+	O2_KUBE_CREATE = 1 << 3,
+	O2_KUBE_UPDATE = 1 << 4,
+	O2_KUBE_PATCH = 1 << 5,
+	O2_KUBE_DELETE = 1 << 6,
+};
+
+/* One resource in one version, as discovery tells. Lives as long as its o2_kube. */
+struct o2_kube_kind {
+	const char *group; /* "" for the core group */
+	const char *version;
+	const char *api_version; /* "v1", "apps/v1" */
+	const char *kind;        /* "Deployment" */
+	const char *resource;    /* "deployments" */
+	bool namespaced;
+	bool preferred; /* the version to use unless there is a reason */
+	unsigned verbs; /* enum o2_kube_verb */
+	bool has_scale, has_status;
+};
+
 size_t o2_kube_kind_count(const struct o2_kube *kube);
 const struct o2_kube_kind *
 o2_kube_kind_at(const struct o2_kube *kube,

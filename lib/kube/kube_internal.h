@@ -30,7 +30,8 @@ struct o2_kube {
 	char *name;
 	struct o2_kube_kind **kinds; /* by group, preferred version first */
 	size_t kind_count, kind_cap;
-	struct o2_kube_kind **retired; /* of earlier discoveries: pointers to them are still about */
+	struct o2_kube_kind *
+		*retired; /* of earlier discoveries: pointers to them are still about */
 	size_t retired_count, retired_cap;
 	struct o2_strs gaps;
 	char *version;       /* NULL: not asked yet */

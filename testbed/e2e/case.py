@@ -16,7 +16,8 @@ from program import BINARY, ROOT, Result, Running, TooSlow
 from world import Object, World
 
 LINE_MAX = 1200
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5  # a look with kubectl costs a tenth of a second of a processor
+SKEW_SECONDS = 600  # what was made by others shortly before or during a scenario is none of its business
 COMMAND_SECONDS = 100.0
 
 
@@ -136,6 +137,7 @@ class Case:
         self.folder = folder
         self.ns = prefix  # all else that is named here begins with it
         self.end = time.monotonic() + item.limit
+        self.since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - SKEW_SECONDS))
         self.a, self.b = Cluster("A", self), Cluster("B", self)
         self.transcript: list[str] = []
         self.last: Result | None = None
@@ -226,7 +228,7 @@ class Case:
 
     def world(self, cluster: Cluster, *namespaces: str) -> World:
         self.left(1)
-        return worlds.capture(cluster.name, list(namespaces or [self.ns]), self.prefix)
+        return worlds.capture(cluster.name, list(namespaces or [self.ns]), self.prefix, self.since)
 
     def expect_same(self, before: World, cluster: Cluster, what: str = "") -> None:
         """The world is as it was, by I5. What controllers still do is waited for, 20 s at most."""

@@ -73,19 +73,30 @@ def is_controlled(item: Object) -> bool:
     return any(owner.get("controller") for owner in item["metadata"].get("ownerReferences", []))
 
 
-def is_foreign(item: Object, namespaces: Iterable[str], prefix: str) -> bool:
-    """Of somebody else who uses the same cluster now: another scenario's, or a namespace that is not looked at."""
+def is_foreign(item: Object, namespaces: Iterable[str], prefix: str, since: str) -> bool:
+    """Of somebody else who uses the same cluster now: another scenario's, a namespace that is not looked at, or something
+    of another name that was made after `since` and not by os2os."""
     claim = item.get("spec", {}).get("claimRef") or {}
     name = claim.get("namespace") or item["metadata"]["name"]
     if item["kind"] == "PersistentVolume" and claim:
         return True
     if name.startswith(SCENARIO_PREFIX):
         return not name.startswith(prefix)
+    if since and item["metadata"]["creationTimestamp"] >= since and "os2os" not in json.dumps(item["metadata"]):
+        return True
     return item["kind"] == "Namespace" and name not in namespaces
 
 
-def capture(context: str, namespaces: list[str], prefix: str) -> World:
-    """Read the world of a cluster. prefix: cluster-scoped objects that begin with it belong to this scenario."""
+def capture(context: str, namespaces: list[str], prefix: str, since: str = "") -> World:
+    """Read the world of a cluster. prefix: what begins with it in cluster scope belongs to this scenario."""
+    try:
+        return capture_once(context, namespaces, prefix, since)
+    except KubectlError:
+        listable.cache_clear()  # somebody has taken a kind away
+        return capture_once(context, namespaces, prefix, since)
+
+
+def capture_once(context: str, namespaces: list[str], prefix: str, since: str) -> World:
     world: World = {"context": context, "namespaces": namespaces, "objects": {}, "ready": {}, "versions": {}}
     kinds = listable(context, True)
     for namespace in namespaces:
@@ -95,7 +106,7 @@ def capture(context: str, namespaces: list[str], prefix: str) -> World:
             if not is_controlled(item):
                 add(world, item)
     for item in read_objects(context, listable(context, False)):
-        if not is_controlled(item) and not is_foreign(item, namespaces, prefix):
+        if not is_controlled(item) and not is_foreign(item, namespaces, prefix, since):
             add(world, item)
     return world
 

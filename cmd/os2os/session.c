@@ -6,10 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/cancel.h"
-#include "base/file.h"
 #include "base/log.h"
-
-#define TOKEN_MAX_BYTES ((size_t)64 * 1024)
 
 bool o2_session_named(const struct o2_args *args, enum o2_side side)
 {
@@ -31,43 +28,17 @@ static bool is_missing(const char *path)
 	return path != NULL && access(path, F_OK) != 0;
 }
 
-static int read_token(const char *path, char **out_token, struct o2_err *err)
-{
-	int rc = o2_file_read(path, TOKEN_MAX_BYTES, out_token, NULL, err);
-
-	if (rc < 0)
-		return o2_prefix(err, "token file");
-	char *end = *out_token + strlen(*out_token);
-	while (end > *out_token && strchr(" \t\r\n", end[-1]) != NULL)
-		*--end = '\0';
-	if (**out_token == '\0')
-		return o2_fail(err, O2_EINVALID, "token file '%s' is empty", path);
-	return 0;
-}
-
-static void wipe_and_free(char **token)
-{
-	if (*token != NULL)
-		explicit_bzero(*token, strlen(*token));
-	o2_freep(token);
-}
-
 int o2_session_configure(struct o2_session *session, const struct o2_args *args, enum o2_side side,
 			 struct o2_err *err)
 {
 	const struct o2_cluster_args *own = &args->side[side], *both = &args->both;
-	const char *token_file = either(own->token_file, both->token_file);
-	O2_AUTO(wipe_and_free) char *token = NULL;
-
-	if (token_file != NULL && read_token(token_file, &token, err) < 0)
-		return err->code;
 	struct o2_kube_overrides overrides = {
 		.kubeconfig = either(own->kubeconfig, both->kubeconfig),
 		.context = either(own->context, both->context),
 		.cluster = either(own->cluster, both->cluster),
 		.user = either(own->user, both->user),
 		.server = either(own->server, both->server),
-		.token = token,
+		.token_file = either(own->token_file, both->token_file),
 		.tls_server_name = either(own->tls_server_name, both->tls_server_name),
 		.certificate_authority =
 			either(own->certificate_authority, both->certificate_authority),

@@ -9,6 +9,8 @@
 #include "base/log.h"
 
 #define HOLDER_GRACE_MS 15000 /* how long a cancel waits for the holder to undo by itself */
+#define HOLDER_UNDO_MS \
+	120000 /* and for the undo once it has begun: pods may take their time to end */
 #define HOLDER_POLL_MS 500
 
 /* A lock without any record: its transaction died before its first effect. */
@@ -264,22 +266,28 @@ static int cancel(struct recovery *recovery, struct o2_err *err)
 {
 	struct o2_record *record = recovery->record;
 	int64_t give_up = o2_clock_ms() + HOLDER_GRACE_MS;
+	bool undoing = false;
 
 	if (o2_record_abort(record, "canceled by 'os2os cancel'", err) < 0)
 		return err->code;
 	o2_log(O2_INFO, "transaction %s is aborted; waiting for its process to undo it",
 	       o2_record_id(record));
 	while (o2_clock_ms() < give_up) {
+		struct o2_err lost = { 0 }; /* it shows at the next look */
 		O2_AUTO(o2_record_freep)
 		struct o2_record *now = o2_record_load(recovery->source, recovery->target,
 						       recovery->found->source_namespaces.items[0],
-						       recovery->found->id, NULL);
+						       recovery->found->id, &lost);
 
 		if (now && o2_record_head(now)->clean) {
 			o2_txn_conclude(
 				recovery->result, O2_TXN_UNDONE, record,
 				"its process undid everything: B is as before, A is serving");
 			return 0;
+		}
+		if (now && !undoing && strcmp(o2_record_head(now)->phase, O2_TXN_PHASE_UNDO) == 0) {
+			undoing = true;
+			give_up = o2_clock_ms() + HOLDER_UNDO_MS;
 		}
 		o2_clock_sleep_ms(HOLDER_POLL_MS);
 	}

@@ -8,6 +8,8 @@
 #include "plan/step.h"
 #include "txn/txn.h"
 
+#define O2_TXN_PHASE_UNDO "undo" /* in R1 while the holder undoes */
+
 /*
  * Execute the plan's steps in order. Stops at the first failure. `record` may be a fresh one or one that was taken over: every step
  * settles what is there already.

@@ -107,16 +107,27 @@ static int undo_all(struct o2_record *record, struct o2_err *err)
 	return 0;
 }
 
+/* A sign of life for `os2os cancel`, which waits for the holder; nothing rests on it. */
+static void tell_of_undo(struct o2_record *record)
+{
+	struct o2_err err = { 0 };
+
+	if (o2_record_set_phase(record, O2_TXN_PHASE_UNDO, &err) < 0)
+		o2_log(O2_DEBUG, "%s", err.message);
+}
+
 int o2_txn_undo(struct o2_record *record, const char *reason, const struct o2_doc *report,
 		struct o2_err *err)
 {
 	int code;
 
 	o2_cancel_mask(true);
-	o2_log_phase("undo");
+	o2_log_phase(O2_TXN_PHASE_UNDO);
 	code = o2_fault_point("abort.before", err);
 	if (code == 0)
 		code = o2_record_abort(record, reason, err);
+	if (code == 0)
+		tell_of_undo(record);
 	if (code == 0)
 		code = o2_fault_point("abort.after", err);
 	if (code == 0)
@@ -134,7 +145,7 @@ int o2_txn_undo_by_label(struct o2_record *record, struct o2_txn_result *result,
 	int code;
 
 	o2_cancel_mask(true);
-	o2_log_phase("undo");
+	o2_log_phase(O2_TXN_PHASE_UNDO);
 	code = undo_all(record, err);
 	if (code == 0)
 		code = o2_record_close(record, NULL, err);

@@ -10,26 +10,29 @@ PREFIX  ?= /usr/local
 VERSION := 0.1.0
 
 # --- architecture -------------------------------------------------------------------------------------------------------
-MODULES := report txn plan app record store kube http doc crypto base
+MODULES := report txn plan volume app record stream store kube http doc crypto base
 
 DEPS_base   :=
 DEPS_crypto := base
 DEPS_doc    := base
 DEPS_store  := base
+DEPS_stream := crypto base
 DEPS_http   := base
 DEPS_kube   := crypto doc http base
 DEPS_record := kube crypto doc http base
+DEPS_volume := record kube stream doc crypto http base
 DEPS_app    := kube crypto doc http base
-DEPS_plan   := app record kube crypto doc http base
-DEPS_report := txn plan app record store kube crypto doc http base
-DEPS_txn    := plan app record store kube crypto doc http base
+DEPS_plan   := volume app record kube stream crypto doc http base
+DEPS_report := txn plan volume app record store kube stream crypto doc http base
+DEPS_txn    := plan volume app record store kube stream crypto doc http base
 DEPS_cmd    := $(MODULES)
+DEPS_agent  := stream crypto base
 
-LIBS_crypto := libcrypto
+LIBS_crypto := libssl libcrypto
 LIBS_doc    := jansson yaml-0.1
 LIBS_http   := libcurl
 LIBS_store  := sqlite3
-PACKAGES    := $(LIBS_http) libssl $(LIBS_crypto) $(LIBS_doc) $(LIBS_store)
+PACKAGES    := $(LIBS_http) $(LIBS_crypto) $(LIBS_doc) $(LIBS_store)
 
 # --- flags --------------------------------------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum \
@@ -44,25 +47,56 @@ endif
 PKG_CFLAGS = $(shell pkg-config --cflags $(PACKAGES))
 PKG_LIBS   = $(shell pkg-config --libs $(PACKAGES)) -lm
 
+# The agent runs in anybody's image, so it brings everything along; it is the same whatever the rest is built with.
+AGENT_OPT     := -O2 -D_FORTIFY_SOURCE=2
+AGENT_CFLAGS  := $(subst $(OPT),$(AGENT_OPT),$(CFLAGS)) -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+AGENT_LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,pack-relative-relocs -Wl,--gc-sections,--no-warnings -s
+LOADER_FLAGS  := -std=gnu17 -Os $(WARNINGS) -ffreestanding -fno-stack-protector -fno-asynchronous-unwind-tables -fno-pie \
+                 -no-pie -static -nostdlib -Wl,-z,noexecstack,-z,noseparate-code -Wl,--build-id=none,--gc-sections -s
+
 # --- sources ------------------------------------------------------------------------------------------------------------
 lib_sources  = $(filter-out %_test.c %_fuzz.c,$(wildcard lib/$(1)/*.c))
-lib_objects  = $(patsubst %.c,$(BUILD)/%.o,$(call lib_sources,$(1)))
+lib_objects  = $(patsubst %.c,$(BUILD)/%.o,$(call lib_sources,$(1))) $(patsubst %.S,$(BUILD)/%.o,$(wildcard lib/$(1)/*.S))
 lib_archives = $(patsubst %,$(BUILD)/lib/%.a,$(1))
 
 CMD_SOURCES  := $(filter-out %_test.c,$(wildcard cmd/os2os/*.c))
-TEST_SOURCES := $(wildcard lib/*/*_test.c cmd/os2os/*_test.c)
+AGENT_SOURCES := $(filter-out %_test.c %/loader.c,$(wildcard cmd/agent/*.c))
+TEST_SOURCES := $(wildcard lib/*/*_test.c cmd/*/*_test.c)
 TESTS        := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
-ALL_SOURCES  := $(foreach m,$(MODULES),$(call lib_sources,$(m))) $(CMD_SOURCES)
+ALL_SOURCES  := $(foreach m,$(MODULES),$(call lib_sources,$(m))) $(CMD_SOURCES) $(AGENT_SOURCES)
+AGENT_TESTED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c %/libc.c,$(AGENT_SOURCES)))
+AGENT_LINKED := $(patsubst %.c,$(BUILD)/agent/%.o,$(AGENT_SOURCES) $(foreach m,$(DEPS_agent),$(call lib_sources,$(m))))
+AGENT_PATHS  := -DO2_AGENT='"$(BUILD)/os2os-agent"' -DO2_LOADER='"$(BUILD)/os2os-agent-loader"'
 
 .PHONY: all clean help unit check demo nightly bench-objects lint layers asan cov install print-layers print-cflags
 .SECONDEXPANSION:
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/os2os ## build the command
+all: $(BUILD)/os2os $(BUILD)/os2os-agent $(BUILD)/os2os-agent-loader ## build the command
 
 $(BUILD)/os2os: $(patsubst %.c,$(BUILD)/%.o,$(CMD_SOURCES)) $(call lib_archives,$(DEPS_cmd))
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/os2os-agent: $(AGENT_LINKED) $(BUILD)/agent/libssl.a $(BUILD)/agent/libcrypto.a
+	$(CC) $(AGENT_CFLAGS) $(AGENT_LDFLAGS) -o $@ $^
+
+# Nothing is ever unwound through OpenSSL, and the tables for it were an eighth of the agent.
+$(BUILD)/agent/%.a:
+	@mkdir -p $(@D)
+	objcopy --remove-section=.eh_frame --remove-section=.rela.eh_frame $(shell $(CC) -print-file-name=$(@F)) $@
+
+$(BUILD)/os2os-agent-loader: cmd/agent/loader.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(LOADER_FLAGS) -o $@ $<
+
+$(BUILD)/agent/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(AGENT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/lib/volume/agent_image_data.o: lib/volume/agent_image_data.S $(BUILD)/os2os-agent $(BUILD)/os2os-agent-loader
+	@mkdir -p $(@D)
+	$(CC) $(AGENT_PATHS) -c -o $@ $<
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -78,6 +112,14 @@ module_of = $(word 2,$(subst /, ,$(1)))
 $(BUILD)/lib/%_test: lib/%_test.c $$(call lib_archives,$$(call module_of,lib/$$*) $$(DEPS_$$(call module_of,lib/$$*)))
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.a,$^) -lcmocka $(PKG_LIBS)
+
+$(BUILD)/cmd/agent/%_test: cmd/agent/%_test.c $$(AGENT_TESTED) $(call lib_archives,$(DEPS_agent))
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(PKG_LIBS)
+
+SHIPPED_TESTS := $(BUILD)/cmd/agent/loader_test $(BUILD)/cmd/agent/session_test
+$(SHIPPED_TESTS): private CPPFLAGS += $(AGENT_PATHS)
+$(SHIPPED_TESTS): $(BUILD)/os2os-agent $(BUILD)/os2os-agent-loader
 
 $(BUILD)/cmd/os2os/%_test: cmd/os2os/%_test.c $$(filter-out $(BUILD)/cmd/os2os/main.o,$(patsubst %.c,$(BUILD)/%.o,$(CMD_SOURCES))) $(call lib_archives,$(DEPS_cmd))
 	@mkdir -p $(@D)
@@ -118,8 +160,8 @@ install: all ## install the command and its kubectl plugin name below PREFIX
 	ln -sf os2os $(DESTDIR)$(PREFIX)/bin/kubectl-os2os
 
 print-layers:
-	@$(foreach m,$(MODULES) cmd,echo "$(m): $(DEPS_$(m))";)
+	@$(foreach m,$(MODULES) cmd agent,echo "$(m): $(DEPS_$(m))";)
 
-print-cflags: ; @: $(info $(CPPFLAGS) $(PKG_CFLAGS) $(filter-out -Werror,$(CFLAGS)))
+print-cflags: ; @: $(info $(CPPFLAGS) $(AGENT_PATHS) $(PKG_CFLAGS) $(filter-out -Werror,$(CFLAGS)))
 
--include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SOURCES)) $(patsubst %,%.d,$(TESTS))
+-include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SOURCES)) $(AGENT_LINKED:.o=.d) $(patsubst %,%.d,$(TESTS))

@@ -78,6 +78,7 @@ int o2_cmd_status(struct o2_args *args);
 int o2_cmd_history(struct o2_args *args);
 int o2_cmd_show(struct o2_args *args);
 int o2_cmd_resume(struct o2_args *args);
+int o2_cmd_finalize(struct o2_args *args);
 int o2_cmd_rollback(struct o2_args *args);
 int o2_cmd_recover(struct o2_args *args);
 int o2_cmd_cancel(struct o2_args *args);

@@ -31,11 +31,9 @@ static int usage(const char *text)
 /* What the table of options can't know. Before anything is read: nobody should wait for a mistake. */
 static int check_usage(const struct o2_args *args)
 {
-	if (args->mode == NULL || strcmp(args->mode, "move") == 0)
-		return usage("moving, which stops the source, comes with a later version: say "
-			     "--mode copy");
-	if (strcmp(args->mode, "copy") != 0)
-		return usage("the mode must be copy");
+	if (args->mode != NULL && strcmp(args->mode, "move") != 0 &&
+	    strcmp(args->mode, "copy") != 0)
+		return usage("the mode must be move or copy");
 	if (!is_dry_run(args) && !args->yes && !o2_ui_can_ask())
 		return usage("there is no terminal to ask on: say --yes, or --dry-run");
 	return O2_EXIT_DONE;
@@ -49,13 +47,21 @@ static void fill_options(const struct o2_args *args, const struct o2_session *se
 			!o2_args_overrides(args, "namespace-map", "to-namespace");
 
 	*out = (struct o2_plan_options){
-		.mode = args->mode,
+		.mode = args->mode != NULL ? args->mode : "move",
 		.source_name = session->name[O2_SOURCE],
 		.target_name = session->name[O2_TARGET],
 		.volumes_empty = args->volumes != NULL,
 		.on_switch = args->on_switch,
 		.start_timeout_s = args->start_timeout_s,
 		.lost_timeout_s = args->lost_timeout_s,
+		.stop_timeout_s = args->stop_timeout_s,
+		.job_wait_s = args->job_wait_s,
+		.guard = args->guard,
+		.missed_runs = args->missed_runs,
+		.freeze_timeout_s = args->freeze_timeout_s,
+		.no_watchdog = args->no_watchdog,
+		.mover_as_root = args->mover_as_root,
+		.relay = args->relay,
 	};
 	o2_session_namespaces(session, args, &out->selection.namespaces);
 	out->selection.selector = args->selector;

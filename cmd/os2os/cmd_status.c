@@ -1,5 +1,5 @@
 /*
- * os2os status [ID]: what is not finished, or one transaction whatever its state.
+ * os2os status [ID]: what is not finished or left something frozen behind, or one transaction whatever its state.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 static bool is_shown(const struct o2_txn_entry *entry, const char *id)
 {
-	return id != NULL ? strcmp(entry->id, id) == 0 : !entry->clean;
+	return id != NULL ? strcmp(entry->id, id) == 0 : !entry->clean || entry->retirable;
 }
 
 static int print(const struct o2_args *args, const struct o2_txn_list *list)

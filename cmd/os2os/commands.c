@@ -22,8 +22,8 @@ static const struct o2_cmd cmds[] = {
 	  .text = "Shows the plan, asks, and carries it out. On any failure before the decision "
 		  "everything is undone: the target is as it was, the source as well. Source and "
 		  "target may be the same cluster if the namespace gets another name.",
-	  .examples = "migrate --from A --to B -n shop --mode copy --dry-run\n"
-		      "migrate --from A --to B -n shop --mode copy --volumes=empty --yes\n"
+	  .examples = "migrate --from A --to B -n shop --dry-run\n"
+		      "migrate --from A --to B -n shop --check './smoke-test' --yes\n"
 		      "migrate --from A --to A -n shop --to-namespace shop-2 --mode copy" },
 	{ .name = "predict",
 	  .run = o2_cmd_predict,
@@ -32,7 +32,7 @@ static const struct o2_cmd cmds[] = {
 	  .outputs = "text|wide|json|yaml|name",
 	  .summary = "what a migration would do, what blocks it, how long it takes",
 	  .text = "The same as migrate --dry-run: changes nothing.",
-	  .examples = "predict --from A --to B -n shop --mode copy\n"
+	  .examples = "predict --from A --to B -n shop\n"
 		      "predict --from A --to B -n shop --mode copy -o json" },
 	{ .name = "status",
 	  .run = o2_cmd_status,
@@ -111,6 +111,18 @@ static const struct o2_cmd cmds[] = {
 	  .summary = "tell a running migration to undo itself",
 	  .text = "The process that runs it does the undoing, if it is alive; else this one.",
 	  .examples = "cancel --from A --to B" },
+	{ .name = "finalize",
+	  .run = o2_cmd_finalize,
+	  .flags = O2_CMD_MUTATES,
+	  .groups = REPAIR,
+	  .outputs = "text|json|yaml|name",
+	  .words = "[ID]",
+	  .words_max = 1,
+	  .summary = "after a move: delete what is frozen on the source, its volumes last",
+	  .text = "Deletes exactly the objects that were moved, by their uid. Until then the "
+		  "source keeps them, frozen, with their data. Without an ID: the only move that "
+		  "left something behind.",
+	  .examples = "finalize --from A --to B" },
 	{ .name = "inspect",
 	  .run = o2_cmd_inspect,
 	  .groups = O2_GROUP_SOURCE | O2_GROUP_KUBECTL | O2_GROUP_NAMESPACE | O2_GROUP_SELECT |

@@ -99,7 +99,10 @@ struct o2_args {
 	char *on_switch;
 	struct o2_strs checks;
 	int start_timeout_s, lost_timeout_s; /* 0: not given */
-	char *dry_run;                       /* NULL: not given */
+	int stop_timeout_s, job_wait_s, freeze_timeout_s;
+	bool no_watchdog, mover_as_root, relay;
+	char *guard, *missed_runs;
+	char *dry_run; /* NULL: not given */
 	bool detailed_exitcode;
 	bool yes;
 	bool record_lost, source_fenced;

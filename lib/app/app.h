@@ -62,11 +62,12 @@ struct o2_app_object {
 	const char *target_name;
 	enum o2_app_created created;
 	enum o2_app_started started;
-	int wave;          /* 0 first; within prepare, or within the opening for LATE */
-	int level;         /* 0 first; within the start; 0 for objects that are not started */
-	bool by_reference; /* reached by a reference, not by the selection itself */
-	bool has_row;      /* false: a custom resource without per-kind knowledge */
-	int replicas;      /* desired pods of a workload on A (Job: parallelism), 0 otherwise */
+	int wave;            /* 0 first; within prepare, or within the opening for LATE */
+	int level;           /* 0 first; within the start; 0 for objects that are not started */
+	bool by_reference;   /* reached by a reference, not by the selection itself */
+	bool has_row;        /* false: a custom resource without per-kind knowledge */
+	int replicas;        /* desired pods of a workload on A (Job: parallelism), 0 otherwise */
+	const char *held_by; /* the transaction that keeps it frozen on A; NULL: none */
 	int start_ms; /* how long its newest pods took from creation to ready on A; -1 unknown */
 };
 
@@ -138,6 +139,11 @@ const char *o2_app_target_label(const struct o2_app *app, size_t index);
 struct o2_doc *o2_app_source(const struct o2_app *app, size_t index);
 /* What B is to hold, without any mark of a transaction. Caller frees. */
 struct o2_doc *o2_app_target(const struct o2_app *app, size_t index, enum o2_app_form form);
+/*
+ * The merge patch that stops an object on A: replicas 0, suspended, on no node; NULL for what has no pods or can't be stopped
+ * without being deleted (a Pod of its own). Caller frees.
+ */
+struct o2_doc *o2_app_freeze(const struct o2_app *app, size_t index);
 /* Digest of the FULL target of everything, in order: equal applications have equal digests. */
 void o2_app_digest(const struct o2_app *app, char out[65]);
 
@@ -157,5 +163,7 @@ struct o2_doc *o2_app_target_namespace(const struct o2_app *app, size_t index);
 
 /* Pod template of a workload's document, NULL if it has none (/spec/template, CronJob's, Pod itself). Borrowed from `object`. */
 struct o2_doc *o2_app_pod_template(struct o2_doc *object);
+/* Does a workload's selector select pods with these labels? */
+bool o2_app_selects(const struct o2_doc *workload, const struct o2_doc *labels);
 /* Has the kind a pod template? */
 bool o2_app_is_workload(const struct o2_kube_kind *kind);

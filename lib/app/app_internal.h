@@ -9,6 +9,7 @@
  *	reference.c  what a document refers to        graph.c      edges, levels
  *	selection.c  owners, closure, order           rewrite.c    namespace, storage class, version
  *	discover.c   reading A                        target.c     what B is to hold
+ *	freeze.c     stopping on A
  *
  * Without a server: o2_app_new(), o2_app_add_object() for everything (Services first, since texts are searched for their
  * names), o2_app_settle(), o2_app_rewrite().
@@ -289,6 +290,8 @@ size_t o2_app_find(const struct o2_app *app, const char *group, const char *kind
 		   const char *name);
 /* Only while owners are resolved. */
 size_t o2_app_find_uid(const struct o2_app *app, const char *uid);
+/* An object that a transaction holds on A is what it is without that: the undo is applied to `doc`, marks go. */
+void o2_app_read_unfrozen(struct o2_doc *doc);
 /* One copy of each text, as long as the app; NULL stays NULL. */
 const char *o2_app_intern(struct o2_app *app, const char *text);
 struct o2_doc *o2_app_item_parse(const struct o2_app_item *item);

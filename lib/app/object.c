@@ -359,10 +359,14 @@ void o2_app_add_object(struct o2_app *app, const struct o2_kube_kind *kind, stru
 	if (kind->namespaced ? !ns || !o2_strs_has(&app->namespaces, ns)
 			     : !(rule->flags & O2_APP_REQUESTED))
 		return;
+	const char *held_by =
+		o2_app_intern(app, o2_doc_str(doc, "/metadata/labels/os2os.io~1held", NULL));
+	o2_app_read_unfrozen(doc);
 	o2_doc_set_str(doc, "apiVersion", kind->api_version);
 	o2_doc_set_str(doc, "kind", kind->kind);
 	size_t i = item_new(app, kind, rule, doc);
 	struct o2_app_item *item = &app->items[i];
+	item->view.held_by = held_by;
 	if (strcmp(kind->kind, "Pod") == 0)
 		item->view.start_ms = pod_start_ms(doc);
 	if ((rule->flags & O2_APP_MADE) && item->controlled) {

@@ -10,8 +10,18 @@
 
 #define O2_SHA256_HEX_SIZE 65 /* 64 digits and the NUL */
 
+/*
+ * Never read the machine's openssl.cnf, which can name libraries to load: for a program that runs among somebody else's files.
+ * Call it before anything else of this module.
+ */
+void o2_crypto_isolate(void);
+
 /* Lower-case hex SHA-256 of `len` bytes. */
 void o2_sha256_hex(const void *bytes, size_t len, char out[O2_SHA256_HEX_SIZE]);
+
+/* The same as 32 bytes, for digests that are kept by the million. */
+#define O2_SHA256_BYTES 32
+void o2_sha256_bytes(const void *bytes, size_t len, unsigned char out[O2_SHA256_BYTES]);
 
 /* A digest over several pieces. Free it with o2_sha256_final(), which also gives the result. */
 struct o2_sha256;

@@ -1,18 +1,17 @@
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
 #include "base/alloc.h"
 #include "crypto/crypto.h"
 
-#define SHA256_BYTES 32
-
-static void to_hex(const unsigned char digest[SHA256_BYTES], char out[O2_SHA256_HEX_SIZE])
+static void to_hex(const unsigned char digest[O2_SHA256_BYTES], char out[O2_SHA256_HEX_SIZE])
 {
 	static const char hex[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
+	for (size_t i = 0; i < O2_SHA256_BYTES; i++) {
 		out[2 * i] = hex[digest[i] >> 4];
 		out[2 * i + 1] = hex[digest[i] & 15];
 	}
@@ -27,12 +26,22 @@ static void need(int ok)
 		abort();
 }
 
+void o2_crypto_isolate(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
 void o2_sha256_hex(const void *bytes, size_t len, char out[O2_SHA256_HEX_SIZE])
 {
-	unsigned char digest[SHA256_BYTES];
+	unsigned char digest[O2_SHA256_BYTES];
 
 	need(EVP_Digest(len > 0 ? bytes : "", len, digest, NULL, EVP_sha256(), NULL));
 	to_hex(digest, out);
+}
+
+void o2_sha256_bytes(const void *bytes, size_t len, unsigned char out[O2_SHA256_BYTES])
+{
+	need(EVP_Digest(len > 0 ? bytes : "", len, out, NULL, EVP_sha256(), NULL));
 }
 
 struct o2_sha256 {
@@ -57,7 +66,7 @@ void o2_sha256_add(struct o2_sha256 *hash, const void *bytes, size_t len)
 
 void o2_sha256_final(struct o2_sha256 *hash, char out[O2_SHA256_HEX_SIZE])
 {
-	unsigned char digest[SHA256_BYTES];
+	unsigned char digest[O2_SHA256_BYTES];
 
 	need(EVP_DigestFinal_ex(hash->context, digest, NULL));
 	to_hex(digest, out);

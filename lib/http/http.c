@@ -445,25 +445,46 @@ static int wait_ms(const struct o2_http *http, int64_t left_ms)
 	return left_ms < 0 ? 0 : (int)left_ms;
 }
 
-int o2_http_poll_fd(struct o2_http *http, int fd, short events, int timeout_ms)
+/* Has one of them anything to say? */
+static bool any_ready(const struct curl_waitfd *waits, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (waits[i].revents != 0)
+			return true;
+	return false;
+}
+
+int o2_http_poll_fds(struct o2_http *http, const struct pollfd *fds, size_t count, int timeout_ms)
 {
 	int64_t end_ms = o2_clock_ms() + timeout_ms;
 	int canceled = o2_cancel_pending();
-	struct curl_waitfd extra = { .fd = fd };
-	int fds = 0;
+	struct curl_waitfd *waits = o2_xcalloc(count + 1, sizeof(*waits));
+	int ready = 0;
 
-	extra.events = (short)(((events & POLLIN) ? CURL_WAIT_POLLIN : 0) |
-			       ((events & POLLOUT) ? CURL_WAIT_POLLOUT : 0));
+	for (size_t i = 0; i < count; i++) {
+		waits[i].fd = fds[i].fd;
+		waits[i].events = (short)(((fds[i].events & POLLIN) ? CURL_WAIT_POLLIN : 0) |
+					  ((fds[i].events & POLLOUT) ? CURL_WAIT_POLLOUT : 0));
+	}
 	for (;;) {
 		perform(http);
 		if (fire_timers(http) + dispatch(http) > 0)
 			break;
 		int64_t left_ms = end_ms - o2_clock_ms();
-		if (left_ms <= 0 || o2_cancel_pending() != canceled || extra.revents != 0)
+		if (left_ms <= 0 || o2_cancel_pending() != canceled || any_ready(waits, count))
 			break;
-		curl_multi_poll(http->multi, &extra, fd >= 0 ? 1 : 0, wait_ms(http, left_ms), &fds);
+		curl_multi_poll(http->multi, waits, (unsigned)count, wait_ms(http, left_ms),
+				&ready);
 	}
+	free(waits);
 	return http->in_flight;
+}
+
+int o2_http_poll_fd(struct o2_http *http, int fd, short events, int timeout_ms)
+{
+	struct pollfd one = { .fd = fd, .events = events };
+
+	return o2_http_poll_fds(http, &one, fd >= 0 ? 1 : 0, timeout_ms);
 }
 
 int o2_http_poll(struct o2_http *http, int timeout_ms)

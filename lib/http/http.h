@@ -142,5 +142,17 @@ O2_MUST_CHECK int o2_http_ws_offer(struct o2_http_ws *ws, const void *bytes, siz
  */
 O2_MUST_CHECK int o2_http_ws_receive(struct o2_http_ws *ws, struct o2_buf *message, int timeout_ms,
 				     struct o2_err *err);
+/* For who has several of them: send on what was offered and receive, without waiting. read: false holds the peer back. */
+enum { O2_HTTP_WS_CLOSED = 0, O2_HTTP_WS_MESSAGE = 1, O2_HTTP_WS_QUIET = 2 };
+O2_MUST_CHECK int o2_http_ws_move(struct o2_http_ws *ws, bool read, struct o2_buf *message,
+				  struct o2_err *err);
+/*
+ * Wait until one of them can move, for at most `timeout_ms` (or a signal). Only after o2_http_ws_move() was quiet for each: what
+ * TLS has decrypted already wakes nobody. Requests of the first one's loop move on meanwhile.
+ */
+void o2_http_ws_wait(struct o2_http_ws *const *sockets, const bool *reads, size_t count,
+		     int timeout_ms);
+/* A sign of life with the next move (a pong that nobody asked for), so that nothing on the way takes the connection for dead. */
+void o2_http_ws_beat(struct o2_http_ws *ws);
 void o2_http_ws_free(struct o2_http_ws *ws);
 O2_DEFINE_FREEP(struct o2_http_ws, o2_http_ws_free)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <curl/curl.h>
+#include <poll.h>
 #include <sys/queue.h>
 
 #include "http/http.h"
@@ -78,6 +79,8 @@ int o2_http_explain(const struct o2_http_host *host, CURL *easy, CURLcode result
 
 /* As o2_http_poll(), woken by `fd` as well (-1: none; events of poll(2)). */
 int o2_http_poll_fd(struct o2_http *http, int fd, short events, int timeout_ms);
+/* The same for several; `revents` is not set. */
+int o2_http_poll_fds(struct o2_http *http, const struct pollfd *fds, size_t count, int timeout_ms);
 
 /* Microseconds of CLOCK_MONOTONIC. */
 int64_t o2_http_now_us(void);

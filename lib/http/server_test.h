@@ -41,6 +41,7 @@ struct test_reply {
 	int delay_ms;
 	enum test_end end;
 	bool repeat; /* may be used any number of times */
+	bool echo;   /* it opens a WebSocket: see test_echo() */
 };
 
 #define TEST_REQUESTS 256
@@ -50,6 +51,7 @@ struct test_reply {
 struct test_seen {
 	volatile int count;
 	volatile int connections;
+	volatile int frames; /* of WebSockets that echo */
 	char requests[TEST_REQUESTS][TEST_REQUEST_BYTES];
 };
 
@@ -61,6 +63,7 @@ struct test_server {
 
 struct test_connection {
 	int fd;
+	bool echo;
 	size_t len;
 	char bytes[1 << 20];
 };
@@ -137,8 +140,77 @@ static inline void test_answer(struct test_script *script, struct test_connectio
 		if (reply->piece)
 			usleep(1000);
 	}
+	connection->echo = reply->echo;
 	if (reply->end == TEST_CLOSE || reply->end == TEST_RESET)
 		test_end_connection(connection, reply->end);
+}
+
+static inline void test_send(const struct test_connection *connection, const void *bytes,
+			     size_t len)
+{
+	const char *at = bytes;
+
+	while (len > 0) {
+		ssize_t sent = send(connection->fd, at, len, MSG_NOSIGNAL);
+		if (sent <= 0)
+			return;
+		at += sent;
+		len -= (size_t)sent;
+	}
+}
+
+/* The next frame of a client, unmasked in place; its length with its head, 0 if it is not whole yet. */
+static inline size_t test_frame(unsigned char *bytes, size_t len, unsigned char **out_body,
+				size_t *out_len)
+{
+	size_t head = 2, body = len > 1 ? bytes[1] & 0x7f : 0;
+	size_t extra = body == 126 ? 2 : body == 127 ? 8 : 0;
+
+	if (len < head + extra + 4)
+		return 0;
+	if (extra > 0)
+		body = 0;
+	for (size_t i = 0; i < extra; i++)
+		body = body << 8 | bytes[head + i];
+	head += extra + 4;
+	if (len < head + body)
+		return 0;
+	for (size_t i = 0; i < body; i++)
+		bytes[head + i] ^= bytes[head - 4 + i % 4];
+	*out_body = bytes + head;
+	*out_len = body;
+	return head + body;
+}
+
+/*
+ * The command `cat` at the other end of a WebSocket: what comes on channel 0 goes back on channel 1; its end is answered with success.
+ * A piece that begins with '!' ends the connection without a word; other frames are only counted.
+ */
+static inline void test_echo(struct test_script *script, struct test_connection *connection)
+{
+	static const char success[] = "\x82\x15\x03{\"status\":\"Success\"}\x88\x02\x03\xe8";
+	unsigned char *bytes = (unsigned char *)connection->bytes, *body;
+	size_t frame, len;
+
+	while (connection->fd >= 0 &&
+	       (frame = test_frame(bytes, connection->len, &body, &len)) > 0) {
+		unsigned char head[5] = { 0x82, 126, (unsigned char)(len >> 8), (unsigned char)len,
+					  1 };
+		bool is_data = (bytes[0] & 0x0f) == 2 && len > 0;
+
+		assert(len < 65536);
+		script->seen->frames++;
+		if (is_data && body[0] == 255) {
+			test_send(connection, success, sizeof(success) - 1);
+		} else if (is_data && len > 1 && body[1] == '!') {
+			test_end_connection(connection, TEST_CLOSE);
+		} else if (is_data) {
+			test_send(connection, head, sizeof(head));
+			test_send(connection, body + 1, len - 1);
+		}
+		connection->len -= frame;
+		memmove(bytes, bytes + frame, connection->len);
+	}
 }
 
 static inline void test_read(struct test_script *script, struct test_connection *connection)
@@ -153,6 +225,10 @@ static inline void test_read(struct test_script *script, struct test_connection 
 	}
 	connection->len += (size_t)len;
 	connection->bytes[connection->len] = '\0';
+	if (connection->echo) {
+		test_echo(script, connection);
+		return;
+	}
 	while (connection->fd >= 0 &&
 	       (request_len = test_request_len(connection->bytes, connection->len)) > 0)
 		test_answer(script, connection, request_len);
@@ -180,6 +256,7 @@ static inline void test_serve(int listener, struct test_script *script)
 				continue;
 			connections[i].fd = accept(listener, NULL, NULL);
 			connections[i].len = 0;
+			connections[i].echo = false;
 			script->seen->connections++;
 			break;
 		}

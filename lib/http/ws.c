@@ -369,28 +369,77 @@ static int timed_out(const struct o2_http_ws *ws, int timeout_ms, struct o2_err 
 	return err->code;
 }
 
+/* Send and receive as much as goes without waiting; *out as flush_out(). */
+static int move(struct o2_http_ws *ws, bool read, struct o2_buf *message, int *out,
+		struct o2_err *err)
+{
+	bool again = false;
+
+	for (;;) {
+		*out = flush_out(ws);
+		int in = read ? read_piece(ws, &again, err) : 0;
+		if (in < 0)
+			return in;
+		if (in == CLOSED) {
+			ws->open = false;
+			return O2_HTTP_WS_CLOSED;
+		}
+		if (in == 1)
+			return hand_over(ws, message, err);
+		if (again || !read)
+			return *out < 0 ? tell_unsendable(ws, err) : O2_HTTP_WS_QUIET;
+	}
+}
+
+int o2_http_ws_move(struct o2_http_ws *ws, bool read, struct o2_buf *message, struct o2_err *err)
+{
+	int out;
+
+	return move(ws, read, message, &out, err);
+}
+
+void o2_http_ws_wait(struct o2_http_ws *const *sockets, const bool *reads, size_t count,
+		     int timeout_ms)
+{
+	struct pollfd *fds;
+	size_t asked = 0;
+
+	if (count == 0)
+		return;
+	fds = o2_xcalloc(count, sizeof(*fds));
+	for (size_t i = 0; i < count; i++) {
+		const struct o2_http_ws *ws = sockets[i];
+		bool writes = ws->sending || ws->pong_due || ws->pong_sending;
+
+		/* One that neither reads nor writes is left out: a hang-up would wake us again and again. */
+		if (!reads[i] && !writes)
+			continue;
+		fds[asked].fd = ws->fd;
+		fds[asked++].events = (short)((reads[i] ? POLLIN : 0) | (writes ? POLLOUT : 0));
+	}
+	o2_http_poll_fds(sockets[0]->host->http, fds, asked, timeout_ms);
+	free(fds);
+}
+
+void o2_http_ws_beat(struct o2_http_ws *ws)
+{
+	if (ws->pong_due || ws->pong_sending)
+		return;
+	ws->pong_len = 0;
+	ws->pong_due = true;
+}
+
 int o2_http_ws_receive(struct o2_http_ws *ws, struct o2_buf *message, int timeout_ms,
 		       struct o2_err *err)
 {
 	int64_t end_ms = o2_clock_ms() + timeout_ms;
 	bool was_sending = ws->sending;
-	bool again = false;
 
 	for (;;) {
-		int out = flush_out(ws);
-		int in = read_piece(ws, &again, err);
-		if (in < 0)
-			return in;
-		if (in == CLOSED) {
-			ws->open = false;
-			return 0;
-		}
-		if (in == 1)
-			return hand_over(ws, message, err);
-		if (!again)
-			continue;
-		if (out < 0)
-			return tell_unsendable(ws, err);
+		int out;
+		int moved = move(ws, true, message, &out, err);
+		if (moved != O2_HTTP_WS_QUIET)
+			return moved;
 		if (was_sending && out == 1)
 			return 2;
 		if (o2_cancel_check(err) < 0)

@@ -209,3 +209,45 @@ struct o2_kube_exec {
 };
 O2_MUST_CHECK int o2_kube_exec(struct o2_kube *kube, const struct o2_kube_exec *exec, int *out_exit,
 			       struct o2_err *err);
+
+/*
+ * The same, talked with while it runs; several at once in one thread.
+ *
+ *	struct o2_kube_pipe *pipe = o2_kube_pipe_open(kube, &exec, &err);
+ *	o2_kube_pipe_send(pipe, "hello\n", 6, &err);
+ *	while (!o2_kube_pipe_over(pipe, &exit_status, &err) && o2_kube_pipe_pump(&pipe, 1, 250, &err) == 0)
+ *		...                                     // on_output was called for what came
+ *	o2_kube_pipe_free(pipe);
+ *
+ * exec  copied but for `argv`, which is borrowed for the call. on_output is given stdout alone (channel 1), from within
+ *       o2_kube_pipe_pump(); it may send, hold and look, not free. stderr goes to the log at debug level, and its last line into the error
+ *       of an unexpected end. input and timeout_ms are not used.
+ */
+struct o2_kube_pipe;
+O2_MUST_CHECK struct o2_kube_pipe *
+o2_kube_pipe_open(struct o2_kube *kube, const struct o2_kube_exec *exec, struct o2_err *err);
+/* Ends the connection; a command that reads its input sees the end of it. */
+void o2_kube_pipe_free(struct o2_kube_pipe *pipe);
+O2_DEFINE_FREEP(struct o2_kube_pipe, o2_kube_pipe_free)
+/* Queue input. Copies. Errors: O2_ELIMIT (more than 16 MiB would wait), O2_ETRANSIENT (it is over). */
+O2_MUST_CHECK int o2_kube_pipe_send(struct o2_kube_pipe *pipe, const void *bytes, size_t len,
+				    struct o2_err *err);
+/* Bytes that wait to be sent. */
+size_t o2_kube_pipe_backlog(const struct o2_kube_pipe *pipe);
+/* No more input after what is queued. Servers of v4 are not told: the command must not wait for it there. */
+void o2_kube_pipe_close_input(struct o2_kube_pipe *pipe);
+/* Do not read for now (back-pressure): a lost connection is not noticed meanwhile. */
+void o2_kube_pipe_hold(struct o2_kube_pipe *pipe, bool hold);
+/* Milliseconds since something came. */
+int64_t o2_kube_pipe_silent_ms(const struct o2_kube_pipe *pipe);
+/*
+ * Move several pipes on (NULLs and those that are over are passed over), for at most `timeout_ms` or until something moved.
+ * Requests of the same loop move on meanwhile. 0, or O2_ECANCELED.
+ */
+O2_MUST_CHECK int o2_kube_pipe_pump(struct o2_kube_pipe *const *pipes, size_t count, int timeout_ms,
+				    struct o2_err *err);
+/*
+ * Did it end? out_exit: the exit status, -1 if the connection was lost (O2_ETRANSIENT) or on_output stopped it (its code).
+ * out_failure: filled unless the exit status is 0. Both may be NULL.
+ */
+bool o2_kube_pipe_over(const struct o2_kube_pipe *pipe, int *out_exit, struct o2_err *out_failure);

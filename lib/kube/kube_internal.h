@@ -141,6 +141,44 @@ O2_MUST_CHECK int o2_kube_path(struct o2_buf *path, const struct o2_kube_kind *k
 /* One more query parameter; `first` says '?' or '&'. */
 void o2_kube_query(struct o2_buf *path, const char *name, const char *value);
 
+/* --- a command in a container --- */
+
+/* First byte of a message. */
+enum {
+	O2_KUBE_STDIN = 0,
+	O2_KUBE_STDOUT = 1,
+	O2_KUBE_STDERR = 2,
+	O2_KUBE_ENDED = 3,
+	O2_KUBE_CLOSE = 255
+};
+/* With its channel a frame of 32 KiB, as kubectl sends. */
+#define O2_KUBE_PIECE_BYTES ((size_t)32 * 1024 - 1)
+
+/* What lib/kube/exec.c and pipe.c share: the connection. `kube` and `exec` (borrowed) are set by the caller, the rest is zero. */
+struct o2_kube_remote {
+	struct o2_kube *kube;
+	const struct o2_kube_exec *exec;
+	struct o2_http_ws *ws;
+	char *what;
+	bool can_close; /* v5 */
+	bool ended;     /* the exit status came */
+	int exit_status;
+};
+/* On failure too the caller releases it. */
+O2_MUST_CHECK int o2_kube_remote_open(struct o2_kube_remote *remote, bool input,
+				      struct o2_err *err);
+void o2_kube_remote_release(struct o2_kube_remote *remote);
+/* Send at most O2_KUBE_PIECE_BYTES of input, and its end (nothing to servers of v4); results as o2_http_ws_offer(). */
+O2_MUST_CHECK int o2_kube_remote_offer(struct o2_kube_remote *remote, const void *bytes, size_t len,
+				       struct o2_err *err);
+O2_MUST_CHECK int o2_kube_remote_close_input(struct o2_kube_remote *remote, struct o2_err *err);
+/* Take a message: output goes to exec->on_output. */
+O2_MUST_CHECK int o2_kube_remote_take(struct o2_kube_remote *remote, const struct o2_buf *message,
+				      struct o2_err *err);
+/* The connection was lost (`cause` is lib/http's), as an error of this command. */
+O2_MUST_CHECK int o2_kube_remote_lost(const struct o2_kube_remote *remote,
+				      const struct o2_err *cause, struct o2_err *err);
+
 /* --- discovery --- */
 int o2_kube_discover(struct o2_kube *kube, struct o2_err *err);
 void o2_kube_discovery_release(struct o2_kube *kube);

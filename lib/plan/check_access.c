@@ -17,7 +17,7 @@ static void wish(struct wishes *wishes, const struct o2_kube_kind *kind, const c
 		bool same_ns =
 			(!known->ns && !ns) || (known->ns && ns && strcmp(known->ns, ns) == 0);
 
-		if (same_ns && strcmp(known->verb, verb) == 0 &&
+		if (same_ns && !known->subresource && strcmp(known->verb, verb) == 0 &&
 		    strcmp(known->group, kind->group) == 0 &&
 		    strcmp(known->resource, kind->resource) == 0)
 			return;
@@ -25,6 +25,18 @@ static void wish(struct wishes *wishes, const struct o2_kube_kind *kind, const c
 	O2_GROW(wishes->items, wishes->count, wishes->cap);
 	wishes->items[wishes->count++] = (struct o2_kube_access){
 		.verb = verb, .group = kind->group, .resource = kind->resource, .ns = ns
+	};
+}
+
+static void wish_exec(struct wishes *wishes, const char *ns)
+{
+	for (size_t i = 0; i < wishes->count; i++) {
+		if (wishes->items[i].subresource && strcmp(wishes->items[i].ns, ns) == 0)
+			return;
+	}
+	O2_GROW(wishes->items, wishes->count, wishes->cap);
+	wishes->items[wishes->count++] = (struct o2_kube_access){
+		.verb = "create", .group = "", .resource = "pods", .subresource = "exec", .ns = ns
 	};
 }
 
@@ -36,6 +48,36 @@ static void wish_all(struct wishes *wishes, const struct o2_kube_kind *kind, con
 		wish(wishes, kind, ns, verbs[i]);
 }
 
+/* What stops is read and patched. */
+static void wish_freeze(struct wishes *source, const struct o2_plan *plan)
+{
+	for (size_t s = 0; s < plan->step_count; s++) {
+		const struct o2_plan_step *step = &plan->steps[s];
+
+		for (size_t i = 0; o2_plan_is_freezing(step) && i < step->object_count; i++) {
+			const struct o2_app_object *object =
+				o2_app_object(plan->app, step->objects[i]);
+
+			wish(source, object->kind, object->ns, "get");
+			wish(source, object->kind, object->ns, "patch");
+		}
+	}
+}
+
+/* Movers are pods, and their agents are spoken with by exec. */
+static void wish_movers(struct wishes *wishes, const struct o2_plan *plan, enum o2_side side)
+{
+	const struct o2_kube_kind *pod = o2_kube_kind_find(plan->kube[side], "", "Pod");
+
+	for (size_t i = 0; i < plan->group_count; i++) {
+		const char *ns = plan->groups[i].ns[side];
+
+		wish_all(wishes, pod, ns);
+		wish(wishes, pod, ns, "list");
+		wish_exec(wishes, ns);
+	}
+}
+
 static int ask(struct o2_plan *plan, enum o2_side side, struct wishes *wishes, struct o2_err *err)
 {
 	struct o2_kube *kube = plan->kube[side];
@@ -45,7 +87,9 @@ static int ask(struct o2_plan *plan, enum o2_side side, struct wishes *wishes, s
 	for (size_t i = 0; i < wishes->count; i++) {
 		const struct o2_kube_access *review = &wishes->items[i];
 		O2_AUTO(o2_freep)
-		char *subject = o2_xasprintf("%s %s%s%s", review->verb, review->resource,
+		char *subject = o2_xasprintf("%s %s%s%s%s%s", review->verb, review->resource,
+					     review->subresource ? "/" : "",
+					     review->subresource ? review->subresource : "",
 					     review->group[0] ? "." : "", review->group);
 
 		if (review->err.code < 0) {
@@ -98,6 +142,9 @@ int o2_plan_check_access(struct o2_plan *plan, struct o2_err *err)
 		if (object->target_kind && !plan->adopted[i])
 			wish_all(&target, object->target_kind, object->target_ns);
 	}
+	wish_freeze(&source, plan);
+	wish_movers(&source, plan, O2_SOURCE);
+	wish_movers(&target, plan, O2_TARGET);
 	if (ask(plan, O2_SOURCE, &source, err) < 0) {
 		free(target.items);
 		return err->code;

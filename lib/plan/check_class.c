@@ -158,10 +158,5 @@ void o2_plan_check_volumes(struct o2_plan *plan)
 			o2_plan_warn(
 				plan, "volumes", O2_PLAN_COMPUTED, label, "",
 				"is made empty on B: its data are not copied (--volumes=empty)");
-		else
-			o2_plan_block(plan, "volumes", O2_PLAN_COMPUTED, label,
-				      "this version does not move volumes: say --volumes=empty to "
-				      "start with empty ones",
-				      "has data that would not be copied");
 	}
 }

@@ -10,7 +10,12 @@
 #define WRITE_US 1100     /* one write where the server is the bottleneck */
 #define WRITE_WINDOW 16   /* writes in flight */
 #define POD_START_MS 6000 /* where A tells nothing: scheduling, image at hand, start */
+#define POD_STOP_MS 1500  /* of one that ends when it is told */
 #define NAMESPACE_SETTLE_MS 400
+#define MOVER_START_MS 4000 /* a pod of an image that is at hand, and what it mounts */
+#define USED_SHARE 10       /* of a claim's size */
+#define COPY_BYTES_PER_MS 100000
+#define FINAL_MS 1500 /* a round in which little changed, and the movers' end */
 
 int64_t o2_plan_rtt_us(const struct o2_plan *plan, enum o2_side side)
 {
@@ -68,6 +73,58 @@ O2_STEP_COST(o2_step_create_cost)
 O2_STEP_COST(o2_step_vote_cost)
 {
 	step->predicted_ms = o2_plan_writes_ms(plan, step->object_count);
+}
+
+O2_STEP_COST(o2_step_mover_cost)
+{
+	step->predicted_ms =
+		trips_ms(plan, O2_SOURCE, 30) + trips_ms(plan, O2_TARGET, 30) + MOVER_START_MS;
+}
+
+/* How much of a claim is used shows when its mover looks; until then a share of its size is assumed. */
+O2_STEP_COST(o2_step_copy_cost)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < plan->group_count; i++) {
+		for (size_t c = 0; c < plan->groups[i].claim_count; c++)
+			bytes += plan->groups[i].claims[c].capacity_bytes / USED_SHARE;
+	}
+	step->predicted_ms = bytes / COPY_BYTES_PER_MS + 1000;
+}
+
+O2_STEP_COST(o2_step_watchdog_cost)
+{
+	step->predicted_ms = trips_ms(plan, O2_SOURCE, 20) + MOVER_START_MS;
+}
+
+O2_STEP_COST(o2_step_final_cost)
+{
+	step->predicted_ms = FINAL_MS * (int64_t)plan->group_count + O2_PLAN_COMPARE_MS;
+}
+
+O2_STEP_COST(o2_step_thaw_cost)
+{
+	step->predicted_ms = trips_ms(plan, O2_SOURCE, 20) + POD_START_MS +
+			     o2_plan_writes_ms(plan, 2 * step->object_count);
+}
+
+O2_STEP_COST(o2_step_retain_cost)
+{
+	step->predicted_ms =
+		trips_ms(plan, O2_SOURCE, 3) + o2_plan_writes_ms(plan, 2 * plan->volumes.count);
+}
+
+O2_STEP_COST(o2_step_pause_cost)
+{
+	step->predicted_ms =
+		trips_ms(plan, O2_SOURCE, 4) + o2_plan_writes_ms(plan, 2 * step->object_count);
+}
+
+O2_STEP_COST(o2_step_freeze_cost)
+{
+	step->predicted_ms = trips_ms(plan, O2_SOURCE, 6) + POD_STOP_MS +
+			     o2_plan_writes_ms(plan, 2 * step->object_count);
 }
 
 O2_STEP_COST(o2_step_start_cost)

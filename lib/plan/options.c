@@ -42,6 +42,14 @@ struct o2_doc *o2_plan_options_to_doc(const struct o2_plan_options *options)
 	put_strs(doc, "checks", &options->checks);
 	o2_doc_set(doc, "startTimeoutS", o2_doc_int_new(options->start_timeout_s));
 	o2_doc_set(doc, "lostTimeoutS", o2_doc_int_new(options->lost_timeout_s));
+	put_text(doc, "guard", options->guard);
+	o2_doc_set(doc, "stopTimeoutS", o2_doc_int_new(options->stop_timeout_s));
+	o2_doc_set(doc, "jobWaitS", o2_doc_int_new(options->job_wait_s));
+	o2_doc_set(doc, "freezeTimeoutS", o2_doc_int_new(options->freeze_timeout_s));
+	put_text(doc, "missedRuns", options->missed_runs);
+	o2_doc_set(doc, "noWatchdog", o2_doc_bool_new(options->no_watchdog));
+	o2_doc_set(doc, "moverAsRoot", o2_doc_bool_new(options->mover_as_root));
+	o2_doc_set(doc, "relay", o2_doc_bool_new(options->relay));
 	return doc;
 }
 
@@ -62,6 +70,14 @@ void o2_plan_options_from_doc(const struct o2_doc *doc, struct o2_plan_options *
 	get_strs(doc, "checks", &out->checks);
 	out->start_timeout_s = (int)o2_doc_int(doc, "/startTimeoutS", 0);
 	out->lost_timeout_s = (int)o2_doc_int(doc, "/lostTimeoutS", 0);
+	out->guard = o2_doc_member_str(doc, "guard", NULL);
+	out->stop_timeout_s = (int)o2_doc_int(doc, "/stopTimeoutS", 0);
+	out->job_wait_s = (int)o2_doc_int(doc, "/jobWaitS", 0);
+	out->freeze_timeout_s = (int)o2_doc_int(doc, "/freezeTimeoutS", 0);
+	out->missed_runs = o2_doc_member_str(doc, "missedRuns", NULL);
+	out->no_watchdog = o2_doc_bool(doc, "/noWatchdog", false);
+	out->mover_as_root = o2_doc_bool(doc, "/moverAsRoot", false);
+	out->relay = o2_doc_bool(doc, "/relay", false);
 }
 
 void o2_plan_options_release(struct o2_plan_options *options)
@@ -72,6 +88,17 @@ void o2_plan_options_release(struct o2_plan_options *options)
 	o2_strs_release(&options->rewriting.storage_class_map);
 	o2_strs_release(&options->accept);
 	o2_strs_release(&options->checks);
+}
+
+int o2_plan_freeze_timeout_s(const struct o2_plan_options *options)
+{
+	return options->freeze_timeout_s > 0 ? options->freeze_timeout_s : O2_PLAN_FREEZE_TIMEOUT_S;
+}
+
+int o2_plan_lost_timeout_ms(const struct o2_plan_options *options)
+{
+	return (options->lost_timeout_s > 0 ? options->lost_timeout_s : O2_PLAN_LOST_TIMEOUT_S) *
+	       1000;
 }
 
 int o2_plan_start_timeout_ms(const struct o2_plan_options *options)

@@ -49,21 +49,56 @@ static bool starts_closed(const struct o2_app_object *object)
 	return object->created == O2_APP_CREATED_EARLY && object->started == O2_APP_STARTED_CLOSED;
 }
 
-static int rank_of(const struct o2_app_object *object, bool by_level)
+/* Stopped on A, workload by workload: who needs others first. */
+static bool is_frozen(const struct o2_app_object *object)
 {
-	return by_level ? object->level : object->wave;
+	return o2_app_is_workload(object->kind) && object->started == O2_APP_STARTED_CLOSED;
+}
+
+/* Makes pods by the clock: stopped before everything else. */
+static bool is_paused(const struct o2_app_object *object)
+{
+	return o2_app_is_workload(object->kind) && object->created == O2_APP_CREATED_EARLY &&
+	       object->started == O2_APP_STARTED_OPEN;
+}
+
+enum rank { BY_WAVE, BY_LEVEL, BY_FALLING_LEVEL };
+
+static int highest_level(const struct o2_app *app)
+{
+	int highest = 0;
+
+	for (size_t i = 0; i < o2_app_count(app); i++) {
+		if (o2_app_object(app, i)->level > highest)
+			highest = o2_app_object(app, i)->level;
+	}
+	return highest;
+}
+
+static int rank_of(const struct o2_app *app, const struct o2_app_object *object, enum rank rank)
+{
+	switch (rank) {
+	case BY_LEVEL:
+		return object->level;
+	case BY_FALLING_LEVEL:
+		return highest_level(app) - object->level;
+	case BY_WAVE:
+		break;
+	}
+	return object->wave;
 }
 
 /* One step a wave (or level) of the objects that belong. */
-static void add_waves(struct o2_plan *plan, enum o2_step_id id, belongs_fn *belongs, bool by_level)
+static void add_waves(struct o2_plan *plan, enum o2_step_id id, belongs_fn *belongs, enum rank rank)
 {
+	bool on_source = rank == BY_FALLING_LEVEL;
 	int last = -1;
 
 	for (size_t i = 0; i < o2_app_count(plan->app); i++) {
 		const struct o2_app_object *object = o2_app_object(plan->app, i);
 
-		if (belongs(object) && rank_of(object, by_level) > last)
-			last = rank_of(object, by_level);
+		if (belongs(object) && rank_of(plan->app, object, rank) > last)
+			last = rank_of(plan->app, object, rank);
 	}
 	for (int wave = 0; wave <= last; wave++) {
 		struct o2_plan_step *step = NULL;
@@ -71,8 +106,8 @@ static void add_waves(struct o2_plan *plan, enum o2_step_id id, belongs_fn *belo
 		for (size_t i = 0; i < o2_app_count(plan->app); i++) {
 			const struct o2_app_object *object = o2_app_object(plan->app, i);
 
-			if (!belongs(object) || plan->adopted[i] || !object->target_kind ||
-			    rank_of(object, by_level) != wave)
+			if (!belongs(object) || rank_of(plan->app, object, rank) != wave ||
+			    (!on_source && (plan->adopted[i] || !object->target_kind)))
 				continue;
 			if (!step)
 				step = add_step(plan, id, wave);
@@ -147,6 +182,64 @@ static void describe_namespaces(const struct o2_strs *namespaces, struct o2_plan
 	o2_buf_release(&text);
 }
 
+/* CronJobs, and who else would undo the freeze. */
+static void describe_paused(struct o2_plan *plan)
+{
+	struct o2_plan_step *step = &plan->steps[plan->step_count - 1];
+	struct o2_buf text;
+
+	if (plan->paused_count == 0)
+		return;
+	describe(plan, step);
+	o2_buf_init(&text, 1 << 16);
+	o2_buf_adds(&text, step->detail);
+	for (size_t i = 0; i < plan->paused_count; i++)
+		o2_buf_addf(&text, "%s%s %s/%s", text.len > 0 ? ", " : "",
+			    plan->paused[i].kind->kind, plan->paused[i].ns, plan->paused[i].name);
+	free(step->detail);
+	step->detail = o2_buf_steal(&text);
+	o2_buf_release(&text);
+}
+
+/* A stops: what would delete data is told not to, what makes pods is paused, then workloads end. */
+static void add_freeze(struct o2_plan *plan)
+{
+	struct o2_plan_step *step = add_step(plan, O2_STEP_WATCHDOG, 0);
+
+	step->detail = o2_xstrdup("gives A back should nobody else do it");
+	if (plan->volumes.count > 0) {
+		step = add_step(plan, O2_STEP_RETAIN, 0);
+		step->detail = o2_xasprintf("%zu volumes of A", plan->volumes.count);
+	}
+	add_all(plan, O2_STEP_PAUSE, is_paused);
+	describe_paused(plan);
+	add_waves(plan, O2_STEP_FREEZE, is_frozen, BY_FALLING_LEVEL);
+	if (plan->group_count > 0) {
+		step = add_step(plan, O2_STEP_FINAL, 0);
+		step->detail = o2_xstrdup("the last difference, compared");
+	}
+	if (!o2_plan_is_move(plan)) {
+		step = add_step(plan, O2_STEP_THAW, 0);
+		step->detail = o2_xstrdup("A goes on");
+	}
+}
+
+/* "data-db-0, files" */
+static char *describe_groups(const struct o2_plan *plan)
+{
+	struct o2_buf text;
+
+	o2_buf_init(&text, 4096);
+	for (size_t i = 0; i < plan->group_count; i++) {
+		for (size_t c = 0; c < plan->groups[i].claim_count; c++)
+			o2_buf_addf(&text, "%s%s", text.len > 0 ? ", " : "",
+				    plan->groups[i].claims[c].name[O2_SOURCE]);
+	}
+	char *detail = o2_buf_steal(&text);
+	o2_buf_release(&text);
+	return detail;
+}
+
 static void build_steps(struct o2_plan *plan)
 {
 	struct o2_plan_step *step;
@@ -158,9 +251,17 @@ static void build_steps(struct o2_plan *plan)
 		describe_namespaces(&plan->new_namespaces, step);
 	}
 	add_step(plan, O2_STEP_OWNER, 0);
-	add_waves(plan, O2_STEP_CREATE, is_early, false);
+	add_waves(plan, O2_STEP_CREATE, is_early, BY_WAVE);
+	if (plan->group_count > 0) {
+		step = add_step(plan, O2_STEP_MOVER, 0);
+		step->detail = o2_xasprintf("%zu on each side", plan->group_count);
+		step = add_step(plan, O2_STEP_COPY, 0);
+		step->detail = describe_groups(plan);
+	}
 	add_all(plan, O2_STEP_VOTE, has_pods);
-	add_waves(plan, O2_STEP_START, starts_closed, true);
+	if (o2_plan_freezes(plan))
+		add_freeze(plan);
+	add_waves(plan, O2_STEP_START, starts_closed, BY_LEVEL);
 	if (plan->options->checks.count > 0) {
 		step = add_step(plan, O2_STEP_TRY, 0);
 		describe_namespaces(&plan->options->checks, step);
@@ -211,6 +312,20 @@ static int find_new_namespaces(struct o2_plan *plan, struct o2_err *err)
 	return 0;
 }
 
+/* The volumes behind A's claims. */
+static void find_volumes(struct o2_plan *plan)
+{
+	for (size_t i = 0; i < o2_app_count(plan->app); i++) {
+		if (strcmp(o2_app_object(plan->app, i)->kind->kind, "PersistentVolumeClaim") != 0)
+			continue;
+		O2_AUTO(o2_doc_freep) struct o2_doc *claim = o2_app_source(plan->app, i);
+		const char *volume = o2_doc_str(claim, "/spec/volumeName", "");
+
+		if (volume[0])
+			o2_strs_add(&plan->volumes, volume);
+	}
+}
+
 static int refuse_same_place(struct o2_plan *plan, struct o2_err *err)
 {
 	const struct o2_strs *from = o2_app_source_namespaces(plan->app),
@@ -248,6 +363,10 @@ struct o2_plan *o2_plan_new(struct o2_kube *source, struct o2_kube *target,
 	plan->adopted = o2_xcalloc(o2_app_count(plan->app) + 1, sizeof(*plan->adopted));
 	if (find_new_namespaces(plan, err) < 0 || o2_plan_adopt(plan, err) < 0)
 		return NULL;
+	find_volumes(plan);
+	if (o2_plan_make_groups(plan, err) < 0 ||
+	    (o2_plan_freezes(plan) && o2_plan_find_pausers(plan, err) < 0))
+		return NULL;
 	build_steps(plan);
 	return O2_STEAL(plan);
 }
@@ -265,10 +384,15 @@ void o2_plan_free(struct o2_plan *plan)
 		free(plan->findings[i].text);
 		free(plan->findings[i].remedy);
 	}
+	for (size_t i = 0; i < plan->group_count; i++)
+		o2_plan_group_release(&plan->groups[i]);
+	free(plan->groups);
+	o2_plan_release_pausers(plan);
 	free(plan->steps);
 	free(plan->findings);
 	free(plan->adopted);
 	o2_strs_release(&plan->new_namespaces);
+	o2_strs_release(&plan->volumes);
 	o2_app_free(plan->app);
 	free(plan);
 }
@@ -278,6 +402,8 @@ int o2_plan_check(struct o2_plan *plan, enum o2_plan_depth depth, struct o2_err 
 	enum o2_step_id last = O2_STEP_ID_COUNT;
 
 	o2_plan_check_notes(plan);
+	if (o2_plan_choose_helpers(plan, depth, err) < 0)
+		return err->code;
 	if (depth == O2_PLAN_SERVER && o2_plan_check_access(plan, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < plan->step_count; i++) {
@@ -352,9 +478,42 @@ int64_t o2_plan_total_ms(const struct o2_plan *plan)
 
 int64_t o2_plan_downtime_ms(const struct o2_plan *plan)
 {
-	/* A copy leaves A serving: it is frozen only for a final difference of volumes, and there is none. */
-	(void)plan;
-	return 0;
+	int64_t downtime = 0;
+
+	for (size_t i = 0; i < plan->step_count; i++) {
+		if (o2_plan_is_downtime(plan, &plan->steps[i]))
+			downtime += plan->steps[i].predicted_ms;
+	}
+	return downtime;
+}
+
+int64_t o2_plan_claim_bytes(const struct o2_plan *plan)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < plan->group_count; i++) {
+		for (size_t c = 0; c < plan->groups[i].claim_count; c++)
+			bytes += plan->groups[i].claims[c].capacity_bytes;
+	}
+	return bytes;
+}
+
+bool o2_plan_is_move(const struct o2_plan *plan)
+{
+	return strcmp(plan->options->mode, "move") == 0;
+}
+
+bool o2_plan_freezes(const struct o2_plan *plan)
+{
+	return o2_plan_is_move(plan) || plan->group_count > 0;
+}
+
+bool o2_plan_is_downtime(const struct o2_plan *plan, const struct o2_plan_step *step)
+{
+	enum o2_step_id id = o2_step_id_of(step->type);
+
+	return o2_plan_freezes(plan) && id >= O2_STEP_FREEZE &&
+	       id <= (o2_plan_is_move(plan) ? O2_STEP_OPEN : O2_STEP_THAW);
 }
 
 size_t o2_plan_create_count(const struct o2_plan *plan)

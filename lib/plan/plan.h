@@ -23,7 +23,7 @@
 #include "record/record.h"
 
 struct o2_plan_options {
-	const char *mode; /* "copy" */
+	const char *mode; /* "move", "copy" */
 	struct o2_app_selection selection;
 	struct o2_app_rewriting rewriting;
 	const char *source_name, *target_name; /* how the user calls the sides */
@@ -34,6 +34,14 @@ struct o2_plan_options {
 	struct o2_strs checks; /* user's commands that must exit 0 before the decision */
 	int start_timeout_s;   /* for one wave of workloads to become ready; 0: 300 */
 	int lost_timeout_s;    /* how long a lost cluster is waited for; 0: 60 */
+	const char *guard;     /* "auto" (NULL), "quota", "watch" */
+	int stop_timeout_s;    /* for A's pods to end; 0: their grace and a minute */
+	int job_wait_s;        /* for running Jobs to end before they are stopped; 0: 60 */
+	int freeze_timeout_s; /* how long A may stand still before the watchdog gives it back; 0: 1,200 */
+	const char *missed_runs; /* of CronJobs: "skip" (NULL), "run" */
+	bool no_watchdog;
+	bool mover_as_root; /* movers as user 0, for files that are not the application's own */
+	bool relay;         /* volumes go through this machine, never straight */
 };
 /* As JSON for R1, and back: what is needed to build the same plan again. The result owns its strings through `doc`. */
 struct o2_doc *o2_plan_options_to_doc(const struct o2_plan_options *options);
@@ -117,9 +125,19 @@ const char *o2_plan_step_phase(const struct o2_plan_step *step); /* "prepare" */
 size_t o2_plan_finding_count(const struct o2_plan *plan);
 const struct o2_plan_finding *o2_plan_finding(const struct o2_plan *plan, size_t index);
 size_t o2_plan_blocker_count(const struct o2_plan *plan);
-/* Sum of the predicted times; downtime of A (0 for copy without volumes). */
+/* Sum of the predicted times; downtime: from the freeze to the opening (0 for copy without volumes). */
 int64_t o2_plan_total_ms(const struct o2_plan *plan);
 int64_t o2_plan_downtime_ms(const struct o2_plan *plan);
+/* Sum of the claims' sizes, which is an upper bound of what travels. */
+int64_t o2_plan_claim_bytes(const struct o2_plan *plan);
+bool o2_plan_is_move(const struct o2_plan *plan);
+/* Does A stand still for a while? Always in a move, in a copy if data travel. */
+bool o2_plan_freezes(const struct o2_plan *plan);
+/* What helps a freeze, chosen by what is allowed; findings say which. Part of o2_plan_check(); a run without checks calls it. */
+O2_MUST_CHECK int o2_plan_choose_helpers(struct o2_plan *plan, enum o2_plan_depth depth,
+					 struct o2_err *err);
+/* Is A stopped, and B not open yet, while this step runs? */
+bool o2_plan_is_downtime(const struct o2_plan *plan, const struct o2_plan_step *step);
 /* Counts for the last line: objects to create, claims to make. */
 size_t o2_plan_create_count(const struct o2_plan *plan);
 size_t o2_plan_claim_count(const struct o2_plan *plan);

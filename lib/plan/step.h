@@ -5,13 +5,19 @@
 
 #include "plan/plan.h"
 
-/* What a step's apply sees. Everything is borrowed. */
+struct o2_volume_set;
+
+/* What a step's apply sees. Everything is borrowed but the volumes. */
 struct o2_step_context {
 	struct o2_plan *plan; /* NULL when a COMMITTED migration is finished without its plan */
 	struct o2_record *record;
 	const struct o2_plan_options *options;
-	struct o2_doc *ways_in; /* array; filled by `open`: { "object", "old", "new" } */
+	struct o2_doc *ways_in;        /* array; filled by `open`: { "object", "old", "new" } */
+	struct o2_volume_set *volumes; /* movers and sessions, from `mover` to `final` */
+	bool was_switched;             /* an earlier process came as far as `release` */
 };
+/* Drop the connections to movers, if there are any; what is in the clusters is the undo's. */
+void o2_step_context_release(struct o2_step_context *context);
 
 struct o2_step_type {
 	const char *name;
@@ -37,6 +43,10 @@ const struct o2_step_type *o2_step_type(enum o2_step_id id);
 /* The row's number, by pointer or by name; O2_STEP_ID_COUNT if there is none. */
 enum o2_step_id o2_step_id_of(const struct o2_step_type *type);
 enum o2_step_id o2_step_id_by_name(const char *name);
+
+/* What the write set says of one step type. Caller frees the array; the entries are the record's. */
+const struct o2_record_entry **o2_step_entries(const struct o2_record *record, enum o2_step_id id,
+					       size_t *out_count);
 
 /* Declare in the record what the plan's steps will touch; before o2_record_begin(). */
 void o2_plan_declare(const struct o2_plan *plan, struct o2_record *record);

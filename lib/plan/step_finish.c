@@ -4,8 +4,14 @@
 O2_STEP_APPLY(o2_step_decide_apply)
 {
 	(void)step;
+	/* No mover of B is left that could write (PROTOCOL.md I3, I7). */
 	if (o2_record_head(context->record)->state == O2_STATE_OPEN &&
-	    o2_record_decide(context->record, err) < 0)
+	    o2_plan_freezes(context->plan) &&
+	    o2_record_clear_helper_pods(context->record, O2_TARGET, err) < 0)
+		return err->code;
+	if (o2_record_head(context->record)->state == O2_STATE_OPEN &&
+	    (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
+	     o2_plan_see_frozen(context, err) < 0 || o2_record_decide(context->record, err) < 0))
 		return err->code;
 	return o2_record_mirror(context->record, err);
 }
@@ -76,7 +82,7 @@ O2_STEP_APPLY(o2_step_finish_apply)
 struct o2_doc *o2_plan_report(const struct o2_plan *plan)
 {
 	struct o2_doc *report = o2_doc_object_new(), *steps = o2_doc_array_new();
-	int64_t actual = 0;
+	int64_t actual = 0, downtime = 0;
 
 	for (size_t i = 0; i < plan->step_count; i++) {
 		const struct o2_plan_step *step = &plan->steps[i];
@@ -93,10 +99,14 @@ struct o2_doc *o2_plan_report(const struct o2_plan *plan)
 			   step->actual_ms < 0 ? o2_doc_null_new()
 					       : o2_doc_int_new(step->actual_ms));
 		actual += step->actual_ms < 0 ? 0 : step->actual_ms;
+		if (o2_plan_is_downtime(plan, step) && step->actual_ms > 0)
+			downtime += step->actual_ms;
 		o2_doc_append(steps, row);
 	}
 	o2_doc_set(report, "steps", steps);
 	o2_doc_set(report, "predictedMs", o2_doc_int_new(o2_plan_total_ms(plan)));
 	o2_doc_set(report, "actualMs", o2_doc_int_new(actual));
+	o2_doc_set(report, "predictedDowntimeMs", o2_doc_int_new(o2_plan_downtime_ms(plan)));
+	o2_doc_set(report, "actualDowntimeMs", o2_doc_int_new(downtime));
 	return report;
 }

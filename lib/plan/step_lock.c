@@ -98,6 +98,62 @@ static void declare(struct o2_record *record, const struct o2_plan_step *step,
 	o2_record_declare(record, &entry);
 }
 
+static int ready_pods(const struct o2_doc *object)
+{
+	return (int)o2_doc_int(object, "/status/readyReplicas",
+			       o2_doc_int(object, "/status/numberReady", 0));
+}
+
+/* One object of A, with its uid: held by a step, or taken away by `finalize`. */
+static void declare_source(struct o2_record *record, const struct o2_plan *plan, size_t index,
+			   const char *step, int wave)
+{
+	const struct o2_app_object *object = o2_app_object(plan->app, index);
+	O2_AUTO(o2_doc_freep) struct o2_doc *source = o2_app_source(plan->app, index);
+	struct o2_record_entry entry = { .step = (char *)step,
+					 .side = O2_SOURCE,
+					 .api_version = (char *)object->kind->api_version,
+					 .kind = (char *)object->kind->kind,
+					 .ns = (char *)object->ns,
+					 .name = (char *)object->name,
+					 .uid = (char *)object->uid,
+					 .ready = ready_pods(source),
+					 .wave = wave };
+
+	o2_record_declare(record, &entry);
+}
+
+static void declare_volumes(struct o2_record *record, const struct o2_plan *plan)
+{
+	for (size_t i = 0; i < plan->volumes.count; i++) {
+		struct o2_record_entry entry = {
+			.step = (char *)o2_step_type(O2_STEP_RETAIN)->name,
+			.side = O2_SOURCE,
+			.api_version = (char *)"v1",
+			.kind = (char *)"PersistentVolume",
+			.name = plan->volumes.items[i],
+		};
+
+		o2_record_declare(record, &entry);
+	}
+}
+
+/* What A will no longer need: the application's own objects. What it only refers to may be a neighbour's as well. */
+static void declare_retired(struct o2_record *record, const struct o2_plan *plan)
+{
+	for (size_t i = 0; i < o2_app_count(plan->app); i++) {
+		const struct o2_app_object *object = o2_app_object(plan->app, i);
+
+		if (object->ns && !object->by_reference)
+			declare_source(record, plan, i, O2_RECORD_RETIRE, object->wave);
+	}
+}
+
+static bool is_on_source(enum o2_step_id id)
+{
+	return id == O2_STEP_PAUSE || id == O2_STEP_FREEZE;
+}
+
 void o2_plan_declare(const struct o2_plan *plan, struct o2_record *record)
 {
 	const struct o2_strs *namespaces = o2_app_target_namespaces(plan->app);
@@ -118,8 +174,19 @@ void o2_plan_declare(const struct o2_plan *plan, struct o2_record *record)
 			const struct o2_app_object *object =
 				o2_app_object(plan->app, step->objects[i]);
 
+			if (is_on_source(id)) {
+				declare_source(record, plan, step->objects[i], step->type->name,
+					       step->wave);
+				continue;
+			}
 			declare(record, step, object->target_kind->api_version,
 				object->target_kind->kind, object->target_ns, object->target_name);
 		}
 	}
+	if (o2_plan_freezes(plan)) {
+		declare_volumes(record, plan);
+		o2_plan_declare_pausers(plan, record);
+	}
+	if (o2_plan_is_move(plan))
+		declare_retired(record, plan);
 }

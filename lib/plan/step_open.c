@@ -77,6 +77,9 @@ static int open_wave(struct o2_step_context *context, const struct o2_doc *items
 	int code = select_items(kube, items, wave, "change", objects, &count, err);
 
 	if (code == 0)
+		code = o2_plan_skip_runs(context->record, O2_TARGET, objects, count,
+					 context->options, err);
+	if (code == 0)
 		code = o2_record_change_many(context->record, objects, count, "opened",
 					     O2_STATE_COMMITTED, err);
 	if (code == 0)
@@ -120,7 +123,8 @@ static void note_ways_in(struct o2_step_context *context, const struct o2_doc *i
 
 O2_STEP_APPLY(o2_step_open_apply)
 {
-	O2_AUTO(o2_doc_freep) struct o2_doc *items = o2_record_load_opening(context->record, err);
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *items = o2_record_load_opening(context->record, &context->was_switched, err);
 	int64_t last = 0;
 
 	(void)step;
@@ -145,6 +149,9 @@ O2_STEP_APPLY(o2_step_switch_apply)
 	int status = 0, code = 0;
 
 	(void)step;
+	/* The ways in are no longer known; the command was told them, and said that it was content. */
+	if (context->was_switched)
+		return 0;
 	o2_doc_set_str(input, "transaction", o2_record_id(context->record));
 	o2_doc_set(input, "waysIn", o2_doc_ref(context->ways_in));
 	O2_AUTO(o2_freep) char *text = o2_doc_dump(input);

@@ -74,19 +74,29 @@ O2_STEP_APPLY(o2_step_namespace_apply)
 	return 0;
 }
 
-O2_STEP_APPLY(o2_step_owner_apply)
+static int create_owners(struct o2_record *record, enum o2_side side,
+			 const struct o2_strs *namespaces, struct o2_err *err)
 {
-	const struct o2_strs *namespaces = o2_app_target_namespaces(context->plan->app);
-
-	(void)step;
-	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
-	    o2_record_create_mirror(context->record, err) < 0)
-		return err->code;
 	for (size_t i = 0; i < namespaces->count; i++) {
-		if (o2_record_create_owner(context->record, namespaces->items[i], err) < 0)
+		if (o2_record_create_owner(record, side, namespaces->items[i], err) < 0)
 			return err->code;
 	}
 	return 0;
+}
+
+O2_STEP_APPLY(o2_step_owner_apply)
+{
+	struct o2_app *app = context->plan->app;
+
+	(void)step;
+	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
+	    o2_record_create_mirror(context->record, err) < 0 ||
+	    create_owners(context->record, O2_TARGET, o2_app_target_namespaces(app), err) < 0)
+		return err->code;
+	/* On A only helpers need one, and a copy without volumes has none. */
+	if (!o2_plan_freezes(context->plan))
+		return 0;
+	return create_owners(context->record, O2_SOURCE, o2_app_source_namespaces(app), err);
 }
 
 O2_STEP_CHECK(o2_step_create_check)
@@ -253,7 +263,7 @@ O2_STEP_UNDO(o2_step_owner_undo)
 	if (o2_record_drop_opening(record, err) < 0)
 		return err->code;
 	for (size_t i = 0; i < count; i++) {
-		if (o2_record_remove_owner(record, entries[i]->ns, err) < 0)
+		if (o2_record_remove_owner(record, O2_TARGET, entries[i]->ns, err) < 0)
 			return err->code;
 	}
 	return 0;

@@ -27,3 +27,19 @@ enum o2_step_id o2_step_id_by_name(const char *name)
 		id++;
 	return (enum o2_step_id)id;
 }
+
+const struct o2_record_entry **o2_step_entries(const struct o2_record *record, enum o2_step_id id,
+					       size_t *out_count)
+{
+	const struct o2_record_entry **entries =
+		o2_xcalloc(o2_record_entry_count(record) + 1, sizeof(*entries));
+
+	*out_count = 0;
+	for (size_t i = 0; i < o2_record_entry_count(record); i++) {
+		const struct o2_record_entry *entry = o2_record_entry(record, i);
+
+		if (strcmp(entry->step, o2_step_type(id)->name) == 0)
+			entries[(*out_count)++] = entry;
+	}
+	return entries;
+}

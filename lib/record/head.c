@@ -76,6 +76,14 @@ static struct o2_doc *head_data(const struct o2_record_head *head)
 	o2_doc_set_str(data, "phase", head->phase);
 	o2_doc_set_str(data, "reason", head->reason);
 	o2_doc_set_str(data, "clean", head->clean ? "true" : "false");
+	if (head->retirable)
+		o2_doc_set_str(data, "retirable", "true");
+	if (head->frozen_since)
+		put_number(data, "frozenSince", head->frozen_since);
+	if (head->frozen_since)
+		o2_doc_set_str(data, "frozen", head->frozen);
+	if (head->deadline)
+		put_number(data, "deadline", head->deadline);
 	put_number(data, "created", head->created);
 	put_number(data, "changed", head->changed);
 	if (head->report)
@@ -157,6 +165,10 @@ int o2_record_head_from_doc(const struct o2_doc *map, struct o2_record_head *out
 	out->phase = get_text(data, "phase");
 	out->reason = get_text(data, "reason");
 	out->clean = strcmp(o2_doc_member_str(data, "clean", "false"), "true") == 0;
+	out->retirable = strcmp(o2_doc_member_str(data, "retirable", "false"), "true") == 0;
+	out->frozen_since = get_number(data, "frozenSince");
+	out->frozen = get_text(data, "frozen");
+	out->deadline = get_number(data, "deadline");
 	out->created = get_number(data, "created");
 	out->changed = get_number(data, "changed");
 	out->report = report ? o2_doc_parse(report, strlen(report), NULL) : NULL;
@@ -178,6 +190,7 @@ void o2_record_head_release(struct o2_record_head *head)
 	free(head->write_set_digest);
 	free(head->phase);
 	free(head->reason);
+	free(head->frozen);
 	o2_doc_free(head->report);
 	memset(head, 0, sizeof(*head));
 }

@@ -79,12 +79,14 @@ static int load_chunk(struct o2_record *record, int number, struct o2_doc *items
 	return 1;
 }
 
-struct o2_doc *o2_record_load_opening(struct o2_record *record, struct o2_err *err)
+struct o2_doc *o2_record_load_opening(struct o2_record *record, bool *out_dropped,
+				      struct o2_err *err)
 {
 	O2_AUTO(o2_doc_freep) struct o2_doc *items = o2_doc_array_new();
-	int code = 1;
+	int code = load_chunk(record, 0, items, err);
 
-	for (int number = 0; number < CHUNKS_MAX && code == 1; number++)
+	*out_dropped = code == 0;
+	for (int number = 1; number < CHUNKS_MAX && code == 1; number++)
 		code = load_chunk(record, number, items, err);
 	return code < 0 ? NULL : O2_STEAL(items);
 }

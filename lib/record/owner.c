@@ -1,7 +1,7 @@
 /*
- * What the transaction makes for itself in B: namespaces, the mirror R2, and an owner in each namespace.
+ * What the transaction makes for itself: in B namespaces and the mirror R2, on both sides an owner in each namespace.
  *
- * Every namespaced object of prepare refers to the owner, so that a CREATE which arrives after the abort is collected by the
+ * Every namespaced object of prepare, and every helper, refers to the owner, so that a CREATE which arrives after the abort is collected by the
  * cluster itself (PROTOCOL.md, Records).
  */
 #include "record/record_internal.h"
@@ -23,10 +23,10 @@ static struct o2_doc *config_map(const char *ns, const char *name)
 }
 
 /* CREATE and settle; the made object is the caller's. */
-static int create(struct o2_record *record, const char *kind, const char *ns,
+static int create(struct o2_record *record, enum o2_side side, const char *kind, const char *ns,
 		  const struct o2_doc *body, struct o2_doc **out, struct o2_err *err)
 {
-	struct o2_kube *kube = record->kube[O2_TARGET];
+	struct o2_kube *kube = record->kube[side];
 	struct o2_kube_write write = {
 		.op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, kind), .ns = ns, .body = body
 	};
@@ -48,7 +48,7 @@ int o2_record_create_namespace(struct o2_record *record, const char *ns,
 	o2_doc_put_str(body, "/kind", "Namespace");
 	o2_doc_put_str(body, "/metadata/name", ns);
 	o2_record_mark(record, body, NULL);
-	return create(record, "Namespace", NULL, body, NULL, err);
+	return create(record, O2_TARGET, "Namespace", NULL, body, NULL, err);
 }
 
 int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
@@ -57,10 +57,12 @@ int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
 
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_TARGET, stamp);
-	return create(record, "ConfigMap", o2_record_home(record, O2_TARGET), map, NULL, err);
+	return create(record, O2_TARGET, "ConfigMap", o2_record_home(record, O2_TARGET), map, NULL,
+		      err);
 }
 
-int o2_record_create_owner(struct o2_record *record, const char *ns, struct o2_err *err)
+int o2_record_create_owner(struct o2_record *record, enum o2_side side, const char *ns,
+			   struct o2_err *err)
 {
 	O2_AUTO(o2_freep) char *name = o2_record_owner_name(record);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = config_map(ns, name);
@@ -70,17 +72,18 @@ int o2_record_create_owner(struct o2_record *record, const char *ns, struct o2_e
 	/* Not collected while it is still needed, should somebody delete it by hand. */
 	o2_doc_put(map, "/metadata/finalizers", o2_doc_array_new());
 	o2_doc_append_str(o2_doc_at(map, "/metadata/finalizers"), O2_RECORD_FINALIZER);
-	if (create(record, "ConfigMap", ns, map, &made, err) < 0)
+	if (create(record, side, "ConfigMap", ns, map, &made, err) < 0)
 		return err->code;
-	o2_doc_set_str(record->owners, ns, o2_doc_str(made, "/metadata/uid", ""));
+	o2_doc_set_str(record->owners[side], ns, o2_doc_str(made, "/metadata/uid", ""));
 	o2_doc_free(made);
 	return 0;
 }
 
-int o2_record_remove_owner(struct o2_record *record, const char *ns, struct o2_err *err)
+int o2_record_remove_owner(struct o2_record *record, enum o2_side side, const char *ns,
+			   struct o2_err *err)
 {
 	O2_AUTO(o2_freep) char *name = o2_record_owner_name(record);
-	struct o2_kube *kube = record->kube[O2_TARGET];
+	struct o2_kube *kube = record->kube[side];
 
 	return o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, name, err);
 }
@@ -101,7 +104,7 @@ int o2_record_remove_namespace(struct o2_record *record, const char *ns, struct 
 		return 0;
 	/* Our finalizers would keep the namespace terminating for ever: what carries them goes first. */
 	O2_AUTO(o2_freep) char *mirror = o2_record_name(record, "target");
-	if (o2_record_remove_owner(record, ns, err) < 0 ||
+	if (o2_record_remove_owner(record, O2_TARGET, ns, err) < 0 ||
 	    o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns, mirror, err) <
 		    0)
 		return err->code;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define PATIENCE_DEFAULT_MS 60000
+#define HASTE_PATIENCE_MS 5000
 #define PHASE_CLEARING "clearing"
 
 static void make_id(char out[O2_RECORD_ID_SIZE])
@@ -39,7 +40,8 @@ struct o2_record *o2_record_new(struct o2_kube *source, struct o2_kube *target, 
 	record->kube[O2_SOURCE] = source;
 	record->kube[O2_TARGET] = target;
 	o2_record_set_patience(record, PATIENCE_DEFAULT_MS);
-	record->owners = o2_doc_object_new();
+	for (int side = 0; side < O2_SIDE_COUNT; side++)
+		record->owners[side] = o2_doc_object_new();
 	record->resource_version = o2_xstrdup("");
 	record->self = make_self();
 	make_id(head->id);
@@ -55,6 +57,7 @@ struct o2_record *o2_record_new(struct o2_kube *source, struct o2_kube *target, 
 	head->write_set_digest = o2_xstrdup("");
 	head->phase = o2_xstrdup("");
 	head->reason = o2_xstrdup("");
+	head->frozen = o2_xstrdup("");
 	return record;
 }
 
@@ -68,10 +71,12 @@ void o2_record_free(struct o2_record *record)
 		free(record->entries[i].kind);
 		free(record->entries[i].ns);
 		free(record->entries[i].name);
+		free(record->entries[i].uid);
 	}
 	free(record->entries);
 	o2_record_head_release(&record->head);
-	o2_doc_free(record->owners);
+	for (int side = 0; side < O2_SIDE_COUNT; side++)
+		o2_doc_free(record->owners[side]);
 	free(record->resource_version);
 	o2_strs_release(&record->locks[O2_SOURCE]);
 	o2_strs_release(&record->locks[O2_TARGET]);
@@ -86,6 +91,19 @@ void o2_record_set_patience(struct o2_record *record, int patience_ms)
 		if (record->kube[side])
 			o2_kube_set_patience(record->kube[side], patience_ms);
 	}
+}
+
+void o2_record_set_haste(struct o2_record *record, bool haste)
+{
+	record->haste = haste;
+	if (record->kube[O2_TARGET])
+		o2_kube_set_patience(record->kube[O2_TARGET], o2_record_patience_ms(record));
+}
+
+int o2_record_patience_ms(const struct o2_record *record)
+{
+	return record->haste && record->patience_ms > HASTE_PATIENCE_MS ? HASTE_PATIENCE_MS
+									: record->patience_ms;
 }
 
 const struct o2_record_head *o2_record_head(const struct o2_record *record)
@@ -197,6 +215,15 @@ int o2_record_set_phase(struct o2_record *record, const char *phase, struct o2_e
 	return o2_record_swap(record, err);
 }
 
+int o2_record_set_freeze(struct o2_record *record, int64_t since, int64_t deadline,
+			 const char *what, struct o2_err *err)
+{
+	replace_text(&record->head.frozen, what);
+	record->head.frozen_since = since;
+	record->head.deadline = deadline;
+	return o2_record_swap(record, err);
+}
+
 int o2_record_mirror(struct o2_record *record, struct o2_err *err)
 {
 	assert(record->head.state == O2_STATE_COMMITTED);
@@ -223,29 +250,52 @@ static int unlock_side(struct o2_record *record, enum o2_side side, struct o2_er
 	return 0;
 }
 
+/* The owners and every helper: nothing of them outlives the transaction. */
+static int remove_own(struct o2_record *record, enum o2_side side, struct o2_err *err)
+{
+	const struct o2_strs *namespaces = side == O2_SOURCE ? &record->head.source_namespaces
+							     : &record->head.target_namespaces;
+
+	if (o2_record_clear_helpers(record, side, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < namespaces->count; i++) {
+		if (o2_record_remove_owner(record, side, namespaces->items[i], err) < 0)
+			return err->code;
+	}
+	return 0;
+}
+
 /*
  * What is no longer needed once everything is done or undone. R1 says so first: a later process must not miss a write set
- * that was already dropped.
+ * that was already dropped. A move keeps it: it names what `finalize` takes away.
  */
 static int clear_away(struct o2_record *record, struct o2_err *err)
 {
 	if (o2_record_set_phase(record, PHASE_CLEARING, err) < 0 ||
-	    o2_record_write_set_drop(record, err) < 0)
+	    (!record->head.retirable && o2_record_write_set_drop(record, err) < 0))
 		return err->code;
 	if (unlock_side(record, O2_TARGET, err) < 0)
 		return err->code;
 	return unlock_side(record, O2_SOURCE, err);
 }
 
+static bool has_to_retire(const struct o2_record *record)
+{
+	for (size_t i = 0; i < record->entry_count; i++) {
+		if (strcmp(record->entries[i].step, O2_RECORD_RETIRE) == 0)
+			return true;
+	}
+	return record->head.retirable;
+}
+
 int o2_record_finish(struct o2_record *record, const struct o2_doc *report, struct o2_err *err)
 {
 	assert(record->head.state == O2_STATE_COMMITTED || record->head.state == O2_STATE_DONE);
-	for (size_t i = 0; i < record->head.target_namespaces.count; i++) {
-		if (o2_record_remove_owner(record, record->head.target_namespaces.items[i], err) <
-		    0)
-			return err->code;
-	}
+	if (remove_own(record, O2_TARGET, err) < 0 ||
+	    (record->kube[O2_SOURCE] && remove_own(record, O2_SOURCE, err) < 0))
+		return err->code;
 	keep_report(record, report);
+	record->head.retirable = has_to_retire(record);
 	/* R2 first: while R1 is not clean, a crash between the two leads back here. */
 	enum o2_record_state before = record->head.state;
 	if (!record->kube[O2_SOURCE])
@@ -258,7 +308,8 @@ int o2_record_finish(struct o2_record *record, const struct o2_doc *report, stru
 	if (code < 0 || clear_away(record, err) < 0)
 		return err->code;
 	record->head.clean = true;
-	replace_text(&record->head.phase, "finished");
+	record->head.deadline = 0;
+	replace_text(&record->head.phase, record->head.retirable ? "frozen" : "finished");
 	if (before == O2_STATE_COMMITTED)
 		return o2_record_move_state(record, O2_STATE_COMMITTED, O2_STATE_DONE, err);
 	return o2_record_swap(record, err);
@@ -275,10 +326,21 @@ int o2_record_close(struct o2_record *record, const struct o2_doc *report, struc
 	/* R1 is lost, or comes to the same end by itself when A is back. */
 	if (code == 0 && !record->kube[O2_SOURCE])
 		return unlock_side(record, O2_TARGET, err);
-	if (code < 0 || clear_away(record, err) < 0)
+	if (code < 0 || remove_own(record, O2_SOURCE, err) < 0 || clear_away(record, err) < 0)
 		return err->code;
 	record->head.clean = true;
+	record->head.frozen_since = record->head.deadline = 0;
 	replace_text(&record->head.phase, "undone");
+	return o2_record_swap(record, err);
+}
+
+int o2_record_retired(struct o2_record *record, struct o2_err *err)
+{
+	assert(record->head.state == O2_STATE_DONE);
+	if (o2_record_write_set_drop(record, err) < 0)
+		return err->code;
+	record->head.retirable = false;
+	replace_text(&record->head.phase, "retired");
 	return o2_record_swap(record, err);
 }
 
@@ -305,7 +367,7 @@ struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target,
 	if (!source)
 		return O2_STEAL(record);
 	replace_text(&record->resource_version, o2_doc_str(map, "/metadata/resourceVersion", ""));
-	if (!record->head.clean && strcmp(head.phase, PHASE_CLEARING) != 0 &&
+	if ((head.retirable || (!head.clean && strcmp(head.phase, PHASE_CLEARING) != 0)) &&
 	    o2_record_write_set_load(record, err) < 0)
 		return NULL;
 	return O2_STEAL(record);

@@ -59,10 +59,14 @@ struct o2_record_head {
 	char *plan_digest; /* o2_app_digest of what was planned */
 	char *write_set_digest;
 	int write_set_chunks;
-	char *phase;     /* last phase that was reached */
-	char *reason;    /* why it was aborted, "" otherwise */
-	bool clean;      /* nothing is left to undo or to finish */
-	int64_t created; /* seconds since 1970 */
+	char *phase;          /* last phase that was reached */
+	char *reason;         /* why it was aborted, "" otherwise */
+	bool clean;           /* nothing is left to undo or to finish */
+	bool retirable;       /* DONE, and A still has the frozen application: `os2os finalize` */
+	int64_t frozen_since; /* seconds since 1970; 0: A is not, or no longer, frozen */
+	char *frozen;         /* what is, for people: "2 Deployment, 1 StatefulSet" */
+	int64_t deadline;     /* when the watchdog gives A back; 0: there is none */
+	int64_t created;      /* seconds since 1970 */
 	int64_t changed;
 	struct o2_doc *report; /* steps with predicted and actual times; NULL before the end */
 };
@@ -74,8 +78,13 @@ struct o2_record_entry {
 	char *api_version, *kind;
 	char *ns; /* NULL for cluster-scoped */
 	char *name;
-	int wave; /* undone in falling order */
+	char *uid; /* of what is A's; NULL for what the transaction makes */
+	int ready; /* ready pods of a workload of A, as they were */
+	int wave;  /* undone in falling order */
 };
+
+/* The step of entries that name what `finalize` takes away on A. */
+#define O2_RECORD_RETIRE "retire"
 
 struct o2_record;
 
@@ -85,6 +94,11 @@ void o2_record_free(struct o2_record *record);
 O2_DEFINE_FREEP(struct o2_record, o2_record_free)
 /* How long a lost cluster is waited for. Default 60,000. */
 void o2_record_set_patience(struct o2_record *record, int patience_ms);
+/*
+ * In haste the target gets only moments: a few seconds to answer, and less than a minute to end what it is told to end, after which a
+ * call fails with O2_ETRANSIENT. For whatever keeps the source from serving.
+ */
+void o2_record_set_haste(struct o2_record *record, bool haste);
 
 const struct o2_record_head *o2_record_head(const struct o2_record *record);
 const char *o2_record_id(const struct o2_record *record);
@@ -129,8 +143,8 @@ O2_MUST_CHECK int o2_record_create_namespace(struct o2_record *record, const cha
 					     const struct o2_doc *object, struct o2_err *err);
 /* R2 = OPEN in the first target namespace; the owner in every one. Repeatable. */
 O2_MUST_CHECK int o2_record_create_mirror(struct o2_record *record, struct o2_err *err);
-O2_MUST_CHECK int o2_record_create_owner(struct o2_record *record, const char *ns,
-					 struct o2_err *err);
+O2_MUST_CHECK int o2_record_create_owner(struct o2_record *record, enum o2_side side,
+					 const char *ns, struct o2_err *err);
 
 /*
  * CREATE objects on B with label and, if namespaced and `owned`, an ownerReference to the owner of their namespace.
@@ -146,6 +160,7 @@ struct o2_record_object {
 	const struct o2_doc *object;
 	/* Release: metadata as a sweep saw it, which saves reading it; NULL otherwise. Cleared once used. */
 	const struct o2_doc *seen;
+	const char *uid; /* retire: only the one with this uid */
 };
 O2_MUST_CHECK int o2_record_create_many(struct o2_record *record, struct o2_record_object *objects,
 					size_t count, bool owned, enum o2_record_state state,
@@ -161,6 +176,87 @@ O2_MUST_CHECK int o2_record_change_many(struct o2_record *record, struct o2_reco
 					size_t count, const char *mark, enum o2_record_state state,
 					struct o2_err *err);
 
+/*
+ * Objects that only serve the transaction (movers, the guard, the watchdog), on either side: created with label and owner, so
+ * that what comes late after the end is collected. Neither a sweep nor a discovery sees them. One that is there already is success.
+ */
+O2_MUST_CHECK int o2_record_create_helpers(struct o2_record *record, enum o2_side side,
+					   struct o2_record_object *objects, size_t count,
+					   struct o2_err *err);
+/* DELETE those that are ours, by uid, and wait until they are gone. Absent is success. */
+O2_MUST_CHECK int o2_record_remove_helpers(struct o2_record *record, enum o2_side side,
+					   struct o2_record_object *objects, size_t count,
+					   struct o2_err *err);
+/* The same without waiting. What is not answered for goes at the latest with o2_record_clear_helpers(). */
+O2_MUST_CHECK int o2_record_dismiss_helpers(struct o2_record *record, enum o2_side side,
+					    struct o2_record_object *objects, size_t count,
+					    struct o2_err *err);
+/*
+ * Every helper of a side, found by its label: pods, jobs, accounts, roles, config, quotas in the side's namespaces, admission
+ * policies in cluster scope. For recovery, which has no plan, and to prove that nothing is left (I7).
+ */
+O2_MUST_CHECK int o2_record_clear_helpers(struct o2_record *record, enum o2_side side,
+					  struct o2_err *err);
+
+/* The same of pods only; dismiss orders them away and does not wait. */
+O2_MUST_CHECK int o2_record_dismiss_helper_pods(struct o2_record *record, enum o2_side side,
+						struct o2_err *err);
+O2_MUST_CHECK int o2_record_clear_helper_pods(struct o2_record *record, enum o2_side side,
+					      struct o2_err *err);
+
+/*
+ * Hold objects of A: the merge patch in `object` is applied, and in the same write the undo is put into an annotation (U6), with the
+ * managedFields as they were and the number of ready pods. An object that this transaction holds already is left alone.
+ *
+ * state   OPEN.
+ * Errors  O2_ECONFLICT: another transaction holds it; O2_ENOTFOUND: it is gone.
+ */
+O2_MUST_CHECK int o2_record_hold_many(struct o2_record *record, struct o2_record_object *objects,
+				      size_t count, struct o2_err *err);
+/*
+ * Give back what is held: the undo is applied, field by field where nobody else changed it meanwhile (those are warned about and stay as
+ * they are), then marks go and managedFields return (U15). What is not held is touched instead: two writes that move its version, so
+ * that a late write of a former process finds another one (U4). Absent is success.
+ *
+ * state    ABORTED in an undo, OPEN when a copy thaws A, COMMITTED when volumes are given back before they are retired.
+ */
+O2_MUST_CHECK int o2_record_restore_many(struct o2_record *record, struct o2_record_object *objects,
+					 size_t count, enum o2_record_state state,
+					 struct o2_err *err);
+/*
+ * Two writes that change nothing in the end, so that the version moves and controllers look again (U14); what their copies of a held
+ * object's annotations left behind goes as well. Absent is success.
+ */
+O2_MUST_CHECK int o2_record_touch_many(struct o2_record *record, struct o2_record_object *objects,
+				       size_t count, enum o2_record_state state,
+				       struct o2_err *err);
+/* Is this object of A held by this transaction? Its undo, to be freed; NULL if not. { "undo": merge patch, "ready": pods, ... } */
+struct o2_doc *o2_record_undo_of(const struct o2_record *record, const struct o2_doc *object);
+/* The annotation's value and label's name, for whoever reads A while it is held. */
+#define O2_RECORD_HELD_LABEL "os2os.io/held"
+#define O2_RECORD_UNDO_ANNOTATION "os2os.io/undo"
+/*
+ * JSON Patch that thaws `object` as it is now, should nobody else be there to do it: a test of the mark, then the change back. Its
+ * marks stay for whoever recovers. Caller frees.
+ */
+struct o2_doc *o2_record_thaw_patch(const struct o2_record *record, const struct o2_doc *object,
+				    const struct o2_doc *hold);
+/* The name by which managedFields tells the writes of os2os; whoever writes for it has to use the same. */
+const char *o2_record_manager(void);
+/* DELETE objects of A for good, by the uid each names, and wait until they are gone (finalize). */
+O2_MUST_CHECK int o2_record_retire_many(struct o2_record *record, struct o2_record_object *objects,
+					size_t count, struct o2_err *err);
+/* Nothing is left to retire: the write set goes. R1 stays as the tombstone. */
+O2_MUST_CHECK int o2_record_retired(struct o2_record *record, struct o2_err *err);
+
+/*
+ * Merge patch of the status of objects that this transaction made or holds (a CronJob's lastScheduleTime). Absent is success, and so is an
+ * object that is neither.
+ */
+O2_MUST_CHECK int o2_record_set_status(struct o2_record *record, enum o2_side side,
+				       struct o2_record_object *objects, size_t count,
+				       enum o2_record_state state, struct o2_err *err);
+
 /* The decision: R1 OPEN -> COMMITTED by compare and swap. O2_ECONFLICT: somebody decided otherwise. A lost answer is read back. */
 O2_MUST_CHECK int o2_record_decide(struct o2_record *record, struct o2_err *err);
 /* R2 = COMMITTED, only after R1 is. */
@@ -175,6 +271,10 @@ O2_MUST_CHECK int o2_record_finish(struct o2_record *record, const struct o2_doc
 O2_MUST_CHECK int o2_record_set_phase(struct o2_record *record, const char *phase,
 				      struct o2_err *err);
 
+/* Remember since when what of A is frozen, and until when it may be (compare and swap). */
+O2_MUST_CHECK int o2_record_set_freeze(struct o2_record *record, int64_t since, int64_t deadline,
+				       const char *what, struct o2_err *err);
+
 /* --- backwards ------------------------------------------------------------------------------------------------------ */
 
 /* R1 OPEN -> ABORTED with the reason, then R2 the same. Success if it is ABORTED already; O2_ECONFLICT if it is COMMITTED. */
@@ -185,8 +285,8 @@ O2_MUST_CHECK int o2_record_abort(struct o2_record *record, const char *reason, 
  */
 O2_MUST_CHECK int o2_record_remove_many(struct o2_record *record, struct o2_record_object *objects,
 					size_t count, bool foreground, struct o2_err *err);
-O2_MUST_CHECK int o2_record_remove_owner(struct o2_record *record, const char *ns,
-					 struct o2_err *err);
+O2_MUST_CHECK int o2_record_remove_owner(struct o2_record *record, enum o2_side side,
+					 const char *ns, struct o2_err *err);
 O2_MUST_CHECK int o2_record_remove_namespace(struct o2_record *record, const char *ns,
 					     struct o2_err *err);
 O2_MUST_CHECK int o2_record_unlock(struct o2_record *record, enum o2_side side, const char *ns,
@@ -241,8 +341,9 @@ O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, c
  */
 O2_MUST_CHECK int o2_record_store_opening(struct o2_record *record, const struct o2_doc *items,
 					  struct o2_err *err);
-/* NULL on failure; an empty array if nothing was stored. Caller frees. */
-O2_MUST_CHECK struct o2_doc *o2_record_load_opening(struct o2_record *record, struct o2_err *err);
+/* NULL on failure. out_dropped: there is none any more (or there never was one), which is told by an empty array as well. Caller frees. */
+O2_MUST_CHECK struct o2_doc *o2_record_load_opening(struct o2_record *record, bool *out_dropped,
+						    struct o2_err *err);
 O2_MUST_CHECK int o2_record_drop_opening(struct o2_record *record, struct o2_err *err);
 
 /*

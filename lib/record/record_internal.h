@@ -13,6 +13,9 @@
 #define O2_RECORD_FINALIZER "os2os.io/record"
 #define O2_RECORD_LABEL_TXN "os2os.io/txn"
 #define O2_RECORD_LABEL_ROLE "os2os.io/record"
+#define O2_RECORD_ROLE_HELPER "helper"
+#define O2_RECORD_LABEL_HELD O2_RECORD_HELD_LABEL
+#define O2_RECORD_UNDO O2_RECORD_UNDO_ANNOTATION
 #define O2_RECORD_LOCK_NAME "os2os-lock"
 #define O2_RECORD_CHUNK_MAX ((size_t)900 * 1024)
 
@@ -22,12 +25,16 @@ struct o2_record {
 	char *self; /* this process, as a holder: "host:pid:nonce" */
 	struct o2_record_entry *entries;
 	size_t entry_count, entry_cap;
-	struct o2_doc *owners;               /* target namespace -> uid of its owner */
-	char *resource_version;              /* of R1, as last read or written */
-	struct o2_strs locks[O2_SIDE_COUNT]; /* namespaces that this process locked */
+	struct o2_doc *owners[O2_SIDE_COUNT]; /* namespace -> uid of its owner */
+	char *resource_version;               /* of R1, as last read or written */
+	struct o2_strs locks[O2_SIDE_COUNT];  /* namespaces that this process locked */
 	bool source_lost; /* A did not answer after the decision; it is not asked again */
 	int patience_ms;
+	bool haste;
 };
+
+/* What is waited for a cluster that does not answer. */
+int o2_record_patience_ms(const struct o2_record *record);
 
 /* Names: "os2os-txn-<id>-source", "-target", "-ws-<n>", "os2os-own-<id>". Caller frees. */
 char *o2_record_name(const struct o2_record *record, const char *suffix);
@@ -80,6 +87,35 @@ O2_MUST_CHECK int o2_record_settle_create(const struct o2_record *record, struct
 O2_MUST_CHECK int o2_record_delete_own(struct o2_record *record, struct o2_kube *kube,
 				       const struct o2_kube_kind *kind, const char *ns,
 				       const char *name, struct o2_err *err);
+
+/*
+ * Merge patch that makes the wished change, without a version; NULL with err->code 0 if nothing is to be done, with a code if it
+ * can't be.
+ */
+typedef struct o2_doc *o2_record_patch_fn(struct o2_record *record,
+					  const struct o2_record_object *object,
+					  const struct o2_doc *now, const char *mark,
+					  struct o2_err *err);
+
+/* A batch on its way: which objects still have to be swapped, and which the writes of this round are about. */
+struct o2_record_batch {
+	enum o2_side side;
+	struct o2_record_object *objects;
+	size_t count;
+	bool absent_is_fine;
+	o2_record_patch_fn *make_patch;
+	const char *mark;        /* for make_patch */
+	const char *subresource; /* NULL: the object itself */
+	/* From here on private to batch.c. */
+	bool *settled;
+	size_t open_count;
+	struct o2_kube_write *writes;
+	size_t *sent; /* the object of each write */
+	size_t sent_count;
+};
+/* Read, check R1, swap, until make_patch has nothing more to do for any object or a failure is for good. */
+O2_MUST_CHECK int o2_record_swap_many(struct o2_record *record, struct o2_record_batch *batch,
+				      enum o2_record_state state, struct o2_err *err);
 
 /* Compare and swap R1 with the head as it stands in memory; the caller changed the head. On failure the head is read again. */
 O2_MUST_CHECK int o2_record_swap(struct o2_record *record, struct o2_err *err);

@@ -17,17 +17,18 @@ int o2_record_wait_again(const struct o2_record *record, struct o2_record_wait *
 			 struct o2_err *err)
 {
 	int64_t now = o2_clock_ms();
+	int patience_ms = o2_record_patience_ms(record);
 
 	assert(err->code == -O2_ETRANSIENT);
-	if (record->patience_ms == 0)
+	if (patience_ms == 0)
 		return err->code;
 	if (wait->since_ms == 0) {
 		wait->since_ms = now;
 		wait->pause_ms = PAUSE_FIRST_MS;
 		o2_log(O2_WARN, "%s; trying again for up to %d s", err->message,
-		       record->patience_ms / 1000);
+		       patience_ms / 1000);
 	}
-	if (now - wait->since_ms >= record->patience_ms)
+	if (now - wait->since_ms >= patience_ms)
 		return o2_prefix(err, "no answer for %lld s",
 				 (long long)((now - wait->since_ms) / 1000));
 	if (o2_cancel_pending())

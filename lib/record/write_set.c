@@ -17,6 +17,8 @@ void o2_record_declare(struct o2_record *record, const struct o2_record_entry *e
 		.kind = o2_xstrdup(entry->kind),
 		.ns = o2_xstrdup_null(entry->ns),
 		.name = o2_xstrdup(entry->name),
+		.uid = o2_xstrdup_null(entry->uid),
+		.ready = entry->ready,
 		.wave = entry->wave,
 	};
 }
@@ -43,6 +45,10 @@ static struct o2_doc *entry_to_doc(const struct o2_record_entry *entry)
 	if (entry->ns)
 		o2_doc_set_str(doc, "namespace", entry->ns);
 	o2_doc_set_str(doc, "name", entry->name);
+	if (entry->uid)
+		o2_doc_set_str(doc, "uid", entry->uid);
+	if (entry->ready > 0)
+		o2_doc_put_int(doc, "/ready", entry->ready);
 	o2_doc_put_int(doc, "/wave", entry->wave);
 	return doc;
 }
@@ -123,6 +129,8 @@ static int load_line(struct o2_record *record, const char *line, size_t len, str
 		.kind = o2_xstrdup(o2_doc_member_str(doc, "kind", "")),
 		.ns = o2_xstrdup_null(o2_doc_member_str(doc, "namespace", NULL)),
 		.name = o2_xstrdup(o2_doc_member_str(doc, "name", "")),
+		.uid = o2_xstrdup_null(o2_doc_member_str(doc, "uid", NULL)),
+		.ready = (int)o2_doc_int(doc, "/ready", 0),
 		.wave = (int)o2_doc_int(doc, "/wave", 0),
 	};
 	return 0;

@@ -139,6 +139,7 @@ struct o2_report_totals o2_report_plan_totals(const struct o2_plan *plan)
 	return (struct o2_report_totals){
 		.create = o2_plan_create_count(plan),
 		.volumes = o2_plan_claim_count(plan),
+		.volume_bytes = o2_plan_claim_bytes(plan),
 		.volumes_empty =
 			o2_plan_options(plan)->volumes_empty && o2_plan_claim_count(plan) > 0,
 		.downtime_ms = o2_plan_downtime_ms(plan),

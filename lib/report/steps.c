@@ -26,11 +26,11 @@ static void add_time(struct o2_table *table, int64_t ms)
 	o2_table_cell(table, "%s", text);
 }
 
-/* Times of waves of one type stand below each other; the sum closes the table. */
-static void add_total(struct o2_table *table, int64_t predicted_ms, int64_t actual_ms,
-		      bool with_actual)
+/* Times of waves of one type stand below each other; sums close the table. */
+static void add_sum(struct o2_table *table, const char *name, int64_t predicted_ms,
+		    int64_t actual_ms, bool with_actual)
 {
-	o2_table_cell(table, "total");
+	o2_table_cell(table, "%s", name);
 	o2_table_cell(table, "%s", "");
 	if (with_actual)
 		o2_table_cell(table, "%s", "");
@@ -43,7 +43,7 @@ static void add_total(struct o2_table *table, int64_t predicted_ms, int64_t actu
 void o2_report_steps_text(struct o2_plan *plan, bool with_actual, struct o2_buf *out)
 {
 	O2_AUTO(o2_table_release) struct o2_table table = { .indent = 2 };
-	int64_t actual_ms = 0;
+	int64_t actual_ms = 0, downtime_ms = 0;
 
 	add_header(&table, with_actual);
 	for (size_t i = 0; i < o2_plan_step_count(plan); i++) {
@@ -57,10 +57,14 @@ void o2_report_steps_text(struct o2_plan *plan, bool with_actual, struct o2_buf 
 			add_time(&table, step->actual_ms);
 		if (step->actual_ms > 0)
 			actual_ms += step->actual_ms;
+		if (step->actual_ms > 0 && o2_plan_is_downtime(plan, step))
+			downtime_ms += step->actual_ms;
 		o2_table_cell(&table, "%s", step->detail != NULL ? step->detail : "");
 		o2_table_end_row(&table);
 	}
-	add_total(&table, o2_plan_total_ms(plan), actual_ms, with_actual);
+	add_sum(&table, "total", o2_plan_total_ms(plan), actual_ms, with_actual);
+	if (o2_plan_freezes(plan))
+		add_sum(&table, "downtime", o2_plan_downtime_ms(plan), downtime_ms, with_actual);
 	o2_table_write(&table, out);
 }
 
@@ -109,6 +113,9 @@ void o2_report_kept_steps_text(const struct o2_doc *report, struct o2_buf *out)
 		predicted_ms += predicted > 0 ? predicted : 0;
 		actual_ms += actual > 0 ? actual : 0;
 	}
-	add_total(&table, predicted_ms, actual_ms, true);
+	add_sum(&table, "total", predicted_ms, actual_ms, true);
+	if (o2_doc_int(report, "/predictedDowntimeMs", 0) > 0)
+		add_sum(&table, "downtime", o2_doc_int(report, "/predictedDowntimeMs", 0),
+			o2_doc_int(report, "/actualDowntimeMs", 0), true);
 	o2_table_write(&table, out);
 }

@@ -34,6 +34,27 @@ static void add_namespaces(struct o2_table *table, const struct o2_txn_entry *en
 	o2_table_cell(table, "%s", or_dash(text.data));
 }
 
+/* What stands still, since when, and when it would be given back without anybody's doing. */
+static void add_frozen(const struct o2_txn_entry *entry, int64_t now, struct o2_buf *out)
+{
+	char since[O2_AMOUNT_SIZE], left[O2_AMOUNT_SIZE];
+
+	if (entry->frozen_since == 0)
+		return;
+	o2_amount_age(now - entry->frozen_since, since);
+	o2_buf_addf(out, "\n%s: A has been frozen for %s (%s)", entry->id, since,
+		    or_dash(entry->frozen));
+	if (entry->deadline > now) {
+		o2_amount_age(entry->deadline - now, left);
+		o2_buf_addf(out, "; the watchdog gives it back in %s", left);
+	} else if (entry->deadline > 0) {
+		o2_buf_adds(out, "; the watchdog's time has come, it gives A back");
+	} else if (!entry->clean) {
+		o2_buf_adds(out, "; no watchdog gives it back");
+	}
+	o2_buf_addc(out, '\n');
+}
+
 void o2_report_transactions_text(const struct o2_txn_list *list, int64_t now,
 				 const struct o2_report_style *style, struct o2_buf *out)
 {
@@ -66,6 +87,8 @@ void o2_report_transactions_text(const struct o2_txn_list *list, int64_t now,
 		o2_table_end_row(&table);
 	}
 	o2_table_write(&table, out);
+	for (size_t i = 0; i < list->count; i++)
+		add_frozen(&list->items[i], now, out);
 }
 
 static void fill_doc(struct o2_doc *doc, const struct o2_txn_entry *entry)
@@ -85,6 +108,12 @@ static void fill_doc(struct o2_doc *doc, const struct o2_txn_entry *entry)
 	o2_doc_set(doc, "targetNamespaces", o2_report_strs_doc(&entry->target_namespaces));
 	o2_doc_set(doc, "created", o2_report_time_doc(entry->created));
 	o2_doc_set(doc, "changed", o2_report_time_doc(entry->changed));
+	if (entry->frozen_since > 0) {
+		o2_doc_set(doc, "frozenSince", o2_report_time_doc(entry->frozen_since));
+		o2_report_put(doc, "frozen", entry->frozen);
+	}
+	if (entry->deadline > 0)
+		o2_doc_set(doc, "watchdogActs", o2_report_time_doc(entry->deadline));
 	o2_report_put(doc, "next", entry->next);
 	if (entry->report != NULL)
 		o2_doc_set(doc, "report", o2_doc_copy(entry->report));

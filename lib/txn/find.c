@@ -91,6 +91,7 @@ static int gather_one(void *arg, enum o2_side side, const struct o2_record_head 
 	if (side == O2_TARGET && !is_new)
 		return 0;
 	entry->clean = head->clean;
+	entry->retirable = head->retirable;
 	take(&entry->mode, head->mode);
 	take(&entry->phase, head->phase);
 	take(&entry->holder, head->holder);
@@ -99,6 +100,9 @@ static int gather_one(void *arg, enum o2_side side, const struct o2_record_head 
 	take(&entry->target_name, head->target_name);
 	take_strs(&entry->source_namespaces, &head->source_namespaces);
 	take_strs(&entry->target_namespaces, &head->target_namespaces);
+	take(&entry->frozen, head->frozen);
+	entry->frozen_since = head->frozen_since;
+	entry->deadline = head->deadline;
 	entry->created = head->created;
 	entry->changed = head->changed;
 	o2_doc_free(entry->report);
@@ -111,10 +115,14 @@ static void advise(struct o2_txn_entry *entry)
 	bool decided = entry->source_state == O2_STATE_COMMITTED ||
 		       entry->target_state == O2_STATE_COMMITTED;
 
-	entry->next = entry->clean ? o2_xstrdup("")
-				   : o2_xasprintf("os2os %s %s --from %s --to %s",
-						  decided ? "resume" : "recover", entry->id,
-						  entry->source_name, entry->target_name);
+	if (entry->clean && entry->retirable)
+		entry->next = o2_xasprintf("os2os finalize %s --from %s --to %s", entry->id,
+					   entry->source_name, entry->target_name);
+	else
+		entry->next = entry->clean ? o2_xstrdup("")
+					   : o2_xasprintf("os2os %s %s --from %s --to %s",
+							  decided ? "resume" : "recover", entry->id,
+							  entry->source_name, entry->target_name);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -207,6 +215,7 @@ void o2_txn_list_release(struct o2_txn_list *list)
 		free(entry->phase);
 		free(entry->holder);
 		free(entry->reason);
+		free(entry->frozen);
 		free(entry->source_name);
 		free(entry->target_name);
 		o2_strs_release(&entry->source_namespaces);

@@ -49,7 +49,7 @@ static int look_around(struct o2_kube *source, struct o2_kube *target,
 
 /* The one with the id, or the only unfinished one. */
 static const struct o2_txn_entry *choose(const struct o2_txn_list *list, const char *id,
-					 struct o2_err *err)
+					 bool retirable, struct o2_err *err)
 {
 	const struct o2_txn_entry *chosen = NULL;
 	struct o2_strs ids = { 0 };
@@ -64,16 +64,18 @@ static const struct o2_txn_entry *choose(const struct o2_txn_list *list, const c
 		return NULL;
 	}
 	for (size_t i = 0; i < list->count; i++) {
-		if (list->items[i].clean)
+		if (retirable ? !list->items[i].retirable : list->items[i].clean)
 			continue;
 		chosen = &list->items[i];
 		o2_strs_add(&ids, chosen->id);
 	}
 	if (ids.count == 0)
-		o2_fail(err, O2_ENOTFOUND, "no unfinished transaction was found");
+		o2_fail(err, O2_ENOTFOUND,
+			retirable ? "no migration left a frozen application behind"
+				  : "no unfinished transaction was found");
 	else if (ids.count > 1)
-		o2_fail(err, O2_ECONFLICT,
-			"%zu transactions are unfinished; name one of them: %s, %s%s", ids.count,
+		o2_fail(err, O2_ECONFLICT, "%zu transactions %s; name one of them: %s, %s%s",
+			ids.count, retirable ? "left something behind" : "are unfinished",
 			ids.items[0], ids.items[1], ids.count > 2 ? " ..." : "");
 	if (ids.count != 1)
 		chosen = NULL;
@@ -211,8 +213,14 @@ static int run_again(struct recovery *recovery, struct o2_plan *plan,
 	int code = o2_record_take_over(record, err);
 
 	o2_log(O2_INFO, "the plan is still the same: it goes on");
+	/* B may have run on the data that travelled: it stops, and what it wrote is overwritten by the next round. */
+	if (code == 0 && o2_plan_freezes(plan))
+		code = o2_txn_stop_target(record, err);
+	if (code == 0)
+		code = o2_plan_choose_helpers(plan, O2_PLAN_SERVER, err);
 	if (code == 0)
 		code = o2_txn_forward(&context, err);
+	o2_step_context_release(&context);
 	o2_txn_take_ways_in(recovery->result, ways_in);
 	if (code == 0)
 		o2_txn_conclude(recovery->result, O2_TXN_DONE, record, "B has the application");
@@ -304,6 +312,35 @@ static int halt(struct recovery *recovery, const struct o2_decision *decision, e
 		       "transaction %s: %s", recovery->found->id, decision->words);
 }
 
+static int finalize(struct recovery *recovery, struct o2_err *err)
+{
+	const struct o2_txn_entry *found = recovery->found;
+	size_t count;
+
+	if (!recovery->source || found->source_state != O2_STATE_DONE || !found->retirable) {
+		o2_txn_conclude(recovery->result, O2_TXN_NOTHING, NULL, "nothing was changed");
+		return o2_fail(err, O2_ECONFLICT,
+			       !recovery->source ? "A does not answer: nothing can be deleted there"
+			       : found->source_state == O2_STATE_DONE
+				       ? "transaction %s left nothing behind on A"
+				       : "transaction %s is not done: what it froze is not deleted",
+			       found->id);
+	}
+	if (load(recovery, err) < 0)
+		return err->code;
+	count = o2_txn_retired_count(recovery->record);
+	if (o2_txn_finalize(recovery->record, err) < 0) {
+		o2_txn_conclude(recovery->result,
+				err->code == -O2_ECONFLICT ? O2_TXN_NOTHING : O2_TXN_COMMITTED,
+				recovery->record,
+				"B has the application; run 'os2os finalize %s' again", found->id);
+		return err->code;
+	}
+	o2_txn_conclude(recovery->result, O2_TXN_DONE, recovery->record,
+			"%zu objects of A were deleted; B has the application", count);
+	return 0;
+}
+
 static int act(struct recovery *recovery, const struct o2_decision *decision, struct o2_err *err)
 {
 	enum o2_txn_wish wish = recovery->wish->wish;
@@ -321,7 +358,8 @@ static int act(struct recovery *recovery, const struct o2_decision *decision, st
 		return o2_txn_undo_by_label(recovery->record, recovery->result, err);
 	case O2_DECIDE_ABORT_NOW:
 		if (o2_record_take_over(recovery->record, err) < 0 ||
-		    o2_record_abort(recovery->record, decision->words, err) < 0)
+		    o2_record_abort(recovery->record, decision->words, err) < 0 ||
+		    o2_txn_thaw(recovery->record, err) < 0)
 			return err->code;
 		return halt(recovery, decision, O2_TXN_HALFWAY, err);
 	case O2_DECIDE_FORWARD:
@@ -365,7 +403,8 @@ int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 	int64_t begin = o2_clock_ms();
 	int code = look_around(source, target, wish->namespaces, &list, err);
 
-	recovery.found = code == 0 ? choose(&list, wish->id, err) : NULL;
+	recovery.found =
+		code == 0 ? choose(&list, wish->id, wish->wish == O2_TXN_FINALIZE, err) : NULL;
 	if (!recovery.found) {
 		o2_txn_list_release(&list);
 		o2_txn_conclude(result, O2_TXN_NOTHING, NULL, "nothing was changed");
@@ -374,6 +413,10 @@ int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 	decision = o2_decision_of(
 		source ? (int)recovery.found->source_state : O2_DECISION_UNREACHABLE,
 		target ? (int)recovery.found->target_state : O2_DECISION_UNREACHABLE);
+	if (wish->wish == O2_TXN_FINALIZE) {
+		code = finalize(&recovery, err);
+		goto out;
+	}
 	if (wish->wish == O2_TXN_RECOVER)
 		o2_log(O2_INFO, "transaction %s: %s", recovery.found->id, decision->words);
 	if (recovery.found->clean) {
@@ -392,6 +435,7 @@ int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 			o2_txn_conclude(result, O2_TXN_HALFWAY, recovery.record,
 					"it is as it was before; run the command again");
 	}
+out:
 	o2_record_free(recovery.record);
 	o2_txn_list_release(&list);
 	result->elapsed_ms = o2_clock_ms() - begin;

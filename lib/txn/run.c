@@ -63,27 +63,29 @@ static void end_undecided(struct o2_plan *plan, struct o2_record *record,
 	const char *id = o2_record_id(record);
 
 	if (o2_record_head(record)->state == O2_STATE_OPEN && decision_in_doubt(plan, cause)) {
-		o2_txn_conclude(result, O2_TXN_IN_DOUBT, record,
-				"A was lost during the decision: B is started and closed, A is "
-				"untouched; run 'os2os recover %s' when A answers again",
-				id);
+		o2_txn_conclude(
+			result, O2_TXN_IN_DOUBT, record,
+			"A was lost during the decision: B is started and closed, and stays "
+			"so; run 'os2os recover %s' when A answers again",
+			id);
 		return;
 	}
 	o2_log(O2_INFO, "undoing: %s", cause->message);
 	if (o2_txn_undo(record, cause->message, report, &err) == 0) {
 		mark_undone(plan);
-		o2_txn_conclude(
-			result, O2_TXN_UNDONE, record,
-			"everything was undone: B is as before, A was serving all the time");
+		o2_txn_conclude(result, O2_TXN_UNDONE, record,
+				o2_plan_freezes(plan)
+					? "everything was undone: B is as before, A serves again"
+					: "everything was undone: B is as before, A was serving "
+					  "all the time");
 	} else if (err.code == -O2_ECONFLICT) {
 		o2_txn_conclude(result, O2_TXN_HALFWAY, record,
 				"%s; this process stopped and leaves it to whoever took over",
 				err.message);
 	} else {
-		o2_txn_conclude(
-			result, O2_TXN_HALFWAY, record,
-			"the undo is not complete (%s); A is serving; run 'os2os recover %s'",
-			err.message, id);
+		o2_txn_conclude(result, O2_TXN_HALFWAY, record,
+				"the undo is not complete (%s); run 'os2os recover %s'",
+				err.message, id);
 	}
 }
 
@@ -104,8 +106,15 @@ int o2_txn_run(struct o2_plan *plan, struct o2_txn_result *result, struct o2_err
 		o2_record_set_patience(record, options->lost_timeout_s * 1000);
 	o2_log(O2_INFO, "transaction %s", o2_record_id(record));
 	code = o2_txn_forward(&context, err);
+	o2_step_context_release(&context);
 	if (code == 0)
-		o2_txn_conclude(result, O2_TXN_DONE, record, "B has the application");
+		o2_txn_conclude(
+			result, O2_TXN_DONE, record,
+			o2_record_head(record)->retirable
+				? "B has the application; A keeps it frozen, with its data, "
+				  "until 'os2os finalize %s'"
+				: "B has the application",
+			o2_record_id(record));
 	else if (o2_record_head(record)->state == O2_STATE_ABSENT)
 		end_before_record(record, result, err);
 	else if (o2_record_head(record)->state == O2_STATE_COMMITTED ||

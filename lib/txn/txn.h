@@ -58,6 +58,7 @@ enum o2_txn_wish {
 	O2_TXN_RECOVER, /* what the decision table of PROTOCOL.md says */
 	O2_TXN_RESUME, /* forwards: go on with an OPEN one if its plan is still the same, finish a COMMITTED one */
 	O2_TXN_ROLLBACK, /* backwards: undo an OPEN one; a COMMITTED one can't be undone */
+	O2_TXN_FINALIZE, /* what is frozen on A is deleted: B has the application */
 	O2_TXN_CANCEL, /* as ROLLBACK, but lets the process that holds it do the undoing, if it is alive */
 };
 struct o2_txn_recovery {
@@ -81,12 +82,15 @@ struct o2_txn_entry {
 	char id[O2_RECORD_ID_SIZE];
 	enum o2_record_state source_state, target_state; /* ABSENT where not found or not asked */
 	bool clean;
+	bool retirable; /* A still has the frozen application */
 	char *mode, *phase, *holder, *reason;
 	char *source_name, *target_name;
 	struct o2_strs source_namespaces, target_namespaces;
 	int64_t created, changed;
-	struct o2_doc *report; /* may be NULL */
-	char *next;            /* what to do: "os2os recover ..." or "" */
+	int64_t frozen_since, deadline; /* 0: A is not frozen; there is no watchdog */
+	char *frozen;                   /* what of A is */
+	struct o2_doc *report;          /* may be NULL */
+	char *next;                     /* what to do: "os2os recover ..." or "" */
 };
 struct o2_txn_list {
 	struct o2_txn_entry *items;

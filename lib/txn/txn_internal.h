@@ -25,9 +25,19 @@ O2_MUST_CHECK int o2_txn_finish_forward(struct o2_step_context *context, struct 
 O2_MUST_CHECK int o2_txn_undo(struct o2_record *record, const char *reason,
 			      const struct o2_doc *report, struct o2_err *err);
 
+/* B's workloads end, and its movers go. */
+O2_MUST_CHECK int o2_txn_stop_target(struct o2_record *record, struct o2_err *err);
+/* Only A is given back, since B does not answer; R1 is ABORTED, and not clean. */
+O2_MUST_CHECK int o2_txn_thaw(struct o2_record *record, struct o2_err *err);
+
 /* The same without R1 and write set: B is cleaned of everything that carries the label. `record` was loaded from R2. */
 O2_MUST_CHECK int o2_txn_undo_by_label(struct o2_record *record, struct o2_txn_result *result,
 				       struct o2_err *err);
+
+/* A's frozen application is deleted for good; R1 is DONE. Errors: O2_ECONFLICT (A is no longer frozen; nothing was deleted). Repeatable. */
+O2_MUST_CHECK int o2_txn_finalize(struct o2_record *record, struct o2_err *err);
+/* How many objects that is. */
+size_t o2_txn_retired_count(const struct o2_record *record);
 
 /* Fill the result from what the record says now; `explanation` by format. */
 void o2_txn_conclude(struct o2_txn_result *result, enum o2_txn_end end,

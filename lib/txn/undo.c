@@ -8,23 +8,6 @@
 #include "base/fault.h"
 #include "base/log.h"
 
-/* The entries of one step type, as an array of pointers. Caller frees. */
-static const struct o2_record_entry **entries_of(const struct o2_record *record, enum o2_step_id id,
-						 size_t *out_count)
-{
-	const struct o2_record_entry **entries =
-		o2_xcalloc(o2_record_entry_count(record) + 1, sizeof(*entries));
-
-	*out_count = 0;
-	for (size_t i = 0; i < o2_record_entry_count(record); i++) {
-		const struct o2_record_entry *entry = o2_record_entry(record, i);
-
-		if (strcmp(entry->step, o2_step_type(id)->name) == 0)
-			entries[(*out_count)++] = entry;
-	}
-	return entries;
-}
-
 static int undo_step(struct o2_record *record, enum o2_step_id id, struct o2_err *err)
 {
 	const struct o2_step_type *type = o2_step_type(id);
@@ -34,7 +17,8 @@ static int undo_step(struct o2_record *record, enum o2_step_id id, struct o2_err
 
 	if (!type->undo)
 		return 0;
-	O2_AUTO(o2_freep) const struct o2_record_entry **entries = entries_of(record, id, &count);
+	O2_AUTO(o2_freep)
+	const struct o2_record_entry **entries = o2_step_entries(record, id, &count);
 	if (count == 0)
 		return 0;
 	snprintf(point, sizeof(point), "undo.%s", type->name);
@@ -83,13 +67,48 @@ static int remove_leftovers(struct o2_record *record, bool workloads, struct o2_
 	return code;
 }
 
+/* Steps that are undone on A. */
+static bool is_on_source(enum o2_step_id id)
+{
+	return id == O2_STEP_RETAIN || id == O2_STEP_PAUSE || id == O2_STEP_FREEZE;
+}
+
+/*
+ * A gets back what it had, and is seen to serve; the guard goes with the freeze. Movers only read: they are ordered away first, and seen
+ * gone with the other helpers afterwards, for which A does not wait.
+ */
+static int undo_source(struct o2_record *record, struct o2_err *err)
+{
+	if (!o2_record_kube(record, O2_SOURCE))
+		return 0;
+	if (o2_record_dismiss_helper_pods(record, O2_SOURCE, err) < 0)
+		return err->code;
+	for (int id = O2_STEP_ID_COUNT - 1; id >= 0; id--) {
+		if (is_on_source((enum o2_step_id)id) &&
+		    undo_step(record, (enum o2_step_id)id, err) < 0)
+			return err->code;
+	}
+	return o2_record_clear_helpers(record, O2_SOURCE, err);
+}
+
+/* B's workloads end. */
+static int stop_target(struct o2_record *record, struct o2_err *err)
+{
+	for (int id = O2_STEP_ID_COUNT - 1; id >= O2_STEP_START; id--) {
+		if (undo_step(record, (enum o2_step_id)id, err) < 0)
+			return err->code;
+	}
+	return o2_record_clear_helpers(record, O2_TARGET, err);
+}
+
 /* In the reverse order of the table; what lies about by label goes before its owner and its namespace. */
-static int undo_all(struct o2_record *record, struct o2_err *err)
+static int clear_target(struct o2_record *record, struct o2_err *err)
 {
 	const struct o2_strs *namespaces = &o2_record_head(record)->target_namespaces;
 
-	for (int id = O2_STEP_ID_COUNT - 1; id > O2_STEP_OWNER; id--) {
-		if (undo_step(record, (enum o2_step_id)id, err) < 0)
+	for (int id = O2_STEP_START - 1; id > O2_STEP_OWNER; id--) {
+		if (!is_on_source((enum o2_step_id)id) &&
+		    undo_step(record, (enum o2_step_id)id, err) < 0)
 			return err->code;
 	}
 	if (remove_leftovers(record, true, err) < 0 || remove_leftovers(record, false, err) < 0)
@@ -100,11 +119,51 @@ static int undo_all(struct o2_record *record, struct o2_err *err)
 	}
 	/* Without a write set (R1 is lost) the label alone tells which namespaces were made. */
 	for (size_t i = 0; i < namespaces->count && o2_record_entry_count(record) == 0; i++) {
-		if (o2_record_remove_owner(record, namespaces->items[i], err) < 0 ||
+		if (o2_record_remove_owner(record, O2_TARGET, namespaces->items[i], err) < 0 ||
 		    o2_record_remove_namespace(record, namespaces->items[i], err) < 0)
 			return err->code;
 	}
 	return 0;
+}
+
+/*
+ * B's workloads end first, so that only one side ever works; then A serves again, and only then the rest of B goes: A does not wait for
+ * what it does not need. A B that does not answer, or whose node is lost so that pods can't be seen to end, does not keep A from serving
+ * either, since no door on B is open and whoever opens one must read COMMITTED.
+ */
+static int undo_all(struct o2_record *record, struct o2_err *err)
+{
+	int stopped;
+
+	o2_record_set_haste(record, true);
+	stopped = stop_target(record, err);
+	o2_record_set_haste(record, false);
+	if (stopped < 0) {
+		if (stopped != -O2_ETRANSIENT)
+			return stopped;
+		o2_log(O2_WARN, "%s; A does not wait for that", err->message);
+		o2_err_clear(err);
+	}
+	if (undo_source(record, err) < 0)
+		return err->code;
+	if (stopped < 0 && stop_target(record, err) < 0)
+		return o2_prefix(err, "A is as before, B has still to be cleaned");
+	return clear_target(record, err);
+}
+
+int o2_txn_stop_target(struct o2_record *record, struct o2_err *err)
+{
+	return stop_target(record, err);
+}
+
+int o2_txn_thaw(struct o2_record *record, struct o2_err *err)
+{
+	int code;
+
+	o2_cancel_mask(true);
+	code = undo_source(record, err);
+	o2_cancel_mask(false);
+	return code;
 }
 
 /* A sign of life for `os2os cancel`, which waits for the holder; nothing rests on it. */

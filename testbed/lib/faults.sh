@@ -56,6 +56,7 @@ heal() {
 	for space in lab "${clusters[@]}" $(printf "%s " "${nodes[@]}"); do
 		is_running "net/$space" || return
 	done
+	mend_way || return
 	restore_registry || return
 	for cluster in "${clusters[@]}"; do
 		link_up "$cluster" || return

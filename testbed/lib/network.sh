@@ -83,3 +83,14 @@ link_up() {
 	within "$1" ip link set lab up
 	within "$1" ip route replace default via "10.0.${number[$1]}.1"
 }
+
+# What the lab would forward, which is what passes between the clusters, is dropped without a word; connections that are
+# there as well.
+cut_way() {
+	local cluster
+	mend_way
+	for cluster in "${clusters[@]}"; do
+		within lab ip rule add pref 100 iif "to-$cluster" blackhole
+	done
+}
+mend_way() { while within lab ip rule delete pref 100 2>/dev/null; do :; done; }

@@ -4,11 +4,11 @@
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 testbed=$root/testbed
-state=$root/.testbed
+state=$(readlink -f "$root/.testbed") # where it is a link, another checkout's testbed is shared
 cache=${OS2OS_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/os2os}/testbed
 
 # The one kind of name that is seen outside the namespaces is a cgroup's: it tells checkouts apart.
-suffix=$(printf %s "$root" | sha256sum | cut -c1-6)
+suffix=$(printf %s "${state%/.testbed}" | sha256sum | cut -c1-6)
 label=o2-$suffix
 
 clusters=(A B)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping
 
 import manifests
+import volumes
 import world as worlds
 from program import BINARY, ROOT, Result, Running, TooSlow
 from world import Object, World
@@ -19,6 +20,7 @@ LINE_MAX = 1200
 POLL_SECONDS = 0.5  # a look with kubectl costs a tenth of a second of a processor
 SKEW_SECONDS = 600  # what was made by others shortly before or during a scenario is none of its business
 COMMAND_SECONDS = 100.0
+MOVE_SECONDS = 180.0  # movers are pods, one after the other on each side, and must be pulled, started, and ended
 
 
 class Failure(Exception):
@@ -70,6 +72,7 @@ class Cluster:
     def __init__(self, name: str, case: "Case") -> None:
         self.name = name
         self.case = case
+        self.applied: dict[str, tuple[str, Object]] = {}  # what was applied last, and by which manager
 
     def kubectl(self, *args: str, stdin: str | None = None, check: bool = True, seconds: float = 60) -> str:
         command = ["kubectl", "--context", self.name, *args]
@@ -91,8 +94,15 @@ class Cluster:
         return json.loads(self.kubectl("get", kind, "-n", ns, "-o", "json", *args))["items"]
 
     def apply(self, items: Iterable[Object], manager: str = "e2e") -> None:
-        body = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(items)})
-        self.kubectl("apply", "--server-side", "--field-manager", manager, "-f", "-", stdin=body)
+        found = list(items)
+        self.kubectl(*apply_words(manager), stdin=as_list(found))
+        self.applied.update({worlds.key_of(item): (manager, json.loads(json.dumps(item))) for item in found})
+
+    def expect_appliable(self) -> None:
+        """Who applied it may apply it again, and meets no conflict: every field is still his (I5)."""
+        for manager in sorted({manager for manager, _ in self.applied.values()}):
+            items = [item for who, item in self.applied.values() if who == manager]
+            self.kubectl(*apply_words(manager), "--dry-run=server", stdin=as_list(items))
 
     def create_namespace(self, ns: str, seconds: float = 30) -> str:
         """A namespace in which pods may be made: its account is there."""
@@ -115,6 +125,14 @@ class Cluster:
             items = json.loads(self.kubectl("get", "deployments,statefulsets", "-n", ns, "-o", "json"))["items"]
             return all(is_settled(item) for item in items)
         self.case.wait(f"workloads of {ns} in {self.name} are ready", seconds, settled)
+
+
+def apply_words(manager: str) -> list[str]:
+    return ["apply", "--server-side", "--field-manager", manager, "-f", "-"]
+
+
+def as_list(items: list[Object]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
 
 
 def namespace_object(ns: str) -> Object:
@@ -142,6 +160,7 @@ class Case:
         self.transcript: list[str] = []
         self.last: Result | None = None
         self.running: list[Running] = []
+        self.busy_claims: set[str] = set()  # somebody writes to them all the time: their files are not compared
         self._commands = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -200,9 +219,21 @@ class Case:
     def migrate(self, *args: str, ns: str = "", **options: Any) -> Result:
         return self.os2os(*self.migration(*args, ns=ns), **options)
 
+    def move(self, *args: str, **options: Any) -> Result:
+        """Mode move is the default of the program: it is not named."""
+        return self.os2os(*self.moving(*args), **{"seconds": MOVE_SECONDS, **options})
+
+    def moving(self, *args: str) -> list[str]:
+        return ["migrate", "--from", "A", "--to", "B", "-n", self.ns, "--yes", *args]
+
     def repair(self, verb: str, *args: str, **options: Any) -> Result:
         """recover, resume, rollback or cancel, as on another machine: with a history of its own."""
         return self.os2os(verb, "--from", "A", "--to", "B", "-n", self.ns, *args, home="elsewhere", **options)
+
+    def volumes(self, cluster: Cluster, ns: str = "") -> dict[str, Path]:
+        """The folders of the claims, on their node's disk."""
+        items = json.loads(cluster.kubectl("get", "persistentvolumes", "-o", "json"))["items"]
+        return volumes.folders(items, ns or self.ns)
 
     def state(self) -> Object | None:
         """What `status` says of this scenario's transaction; None if it lists none."""
@@ -228,19 +259,24 @@ class Case:
 
     def world(self, cluster: Cluster, *namespaces: str) -> World:
         self.left(1)
-        return worlds.capture(cluster.name, list(namespaces or [self.ns]), self.prefix, self.since)
+        found = worlds.capture(cluster.name, list(namespaces or [self.ns]), self.prefix, self.since)
+        found["files"] = {claim: tree for claim, tree in found["files"].items() if claim not in self.busy_claims}
+        return found
 
-    def expect_same(self, before: World, cluster: Cluster, what: str = "") -> None:
-        """The world is as it was, by I5. What controllers still do is waited for, 20 s at most."""
+    def expect_same(self, before: World, cluster: Cluster, what: str = "", live: bool = False) -> None:
+        """The world is as it was, by I5. What controllers still do is waited for: for volumes to go, 40 s at most.
+        live: the application writes by itself, so that its files are not compared."""
         lines: list[str] = []
 
         def same() -> bool:
-            lines[:] = worlds.compare(before, self.world(cluster, *before["namespaces"]))
+            now = self.world(cluster, *before["namespaces"])
+            lines[:] = worlds.compare(before, {**now, "files": before["files"]} if live else now)
             return not lines
         try:
-            self.wait("the world is as before", 20, same)
+            self.wait("the world is as before", 40, same)
         except TooSlow:
             raise Failure(f"{cluster.name} is not as before{' ' + what if what else ''}:\n" + indented(lines)) from None
+        cluster.expect_appliable()
 
     def expect_unwritten(self, before: World, cluster: Cluster, moving: Iterable[str] = ()) -> None:
         now = self.world(cluster, *before["namespaces"])

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import manifests
+import volumes
 import world as worlds
 from case import Case, Cluster, expect, indented
 from world import Object
@@ -102,12 +105,15 @@ def expect_unmarked(cluster: Cluster, ns: str) -> None:
     expect(not lines, f"marks of os2os are left on {cluster.name}:\n" + indented(lines))
 
 
-def expect_tombstone(cluster: Cluster, ns: str, role: str, state: str) -> None:
-    """Of all that os2os writes for itself one clean record is left: no lock, no owner, no write set."""
-    left = records(cluster, ns)
+def expect_tombstone(cluster: Cluster, ns: str, role: str, state: str, unfinalized: bool = False) -> None:
+    """Of all that os2os writes for itself one clean record is left: no lock, no owner, no write set.
+    unfinalized: the write set is needed once more, to delete what is frozen."""
+    left = {name: item for name, item in records(cluster, ns).items() if not (unfinalized and "-ws-" in name)}
     faults = [f"{name}{worlds.record_fault(item)}" for name, item in left.items()
               if not worlds.is_record(item) or worlds.record_fault(item)]
-    states = {name: item["data"]["state"] for name, item in left.items() if name.endswith(role)}
+    # An earlier attempt that was undone leaves its own.
+    states = {name: item["data"]["state"] for name, item in left.items()
+              if name.endswith(role) and (state == "ABORTED" or item["data"]["state"] != "ABORTED")}
     expect(not faults and list(states.values()) == [state],
            f"in {cluster.name} {ns} one clean record '-{role}' in state {state} should be left:\n"
            + indented([f"{name}" for name in left] + [f"fault: {fault}" for fault in faults] + [f"states: {states}"]))
@@ -151,3 +157,85 @@ def expect_undone(case: Case, before_a: Any, before_b: Any, target_is_new: bool 
     if target_is_new:
         expect(not case.b.has_namespace(case.ns), f"namespace {case.ns} is still on B")
     expect_no_secret(case.a, case.ns)
+
+
+# --- moves ------------------------------------------------------------------------------------------------------------
+
+HELD = "os2os.io/held"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was on A before a move."""
+    objects: dict[str, Object]
+    ready: dict[str, int]
+    uids: dict[str, str]  # of what is in the namespace, and of its volumes
+    files: dict[str, volumes.Tree]
+    folders: dict[str, Path]
+
+
+def take(case: Case, cluster: Cluster | None = None, ns: str = "") -> Source:
+    cluster, ns = cluster or case.a, ns or case.ns
+    now = worlds.capture(cluster.name, [ns], case.prefix, case.since)
+    return Source(application(cluster, ns, True), cluster.ready(ns), uids_in(now, ns), trees(case, cluster, ns),
+                  case.volumes(cluster, ns))
+
+
+def uids_in(world: worlds.World, ns: str) -> dict[str, str]:
+    """The records and what each namespace is furnished with are left out."""
+    return {key: item["metadata"]["uid"] for key, item in world["objects"].items()
+            if (f" {ns}/" in key or key.startswith("PersistentVolume ")) and "/os2os-txn-" not in key
+            and (item["kind"], item["metadata"]["name"]) not in JUNK}
+
+
+def trees(case: Case, cluster: Cluster, ns: str = "") -> dict[str, volumes.Tree]:
+    return {claim: volumes.read_tree(folder) for claim, folder in case.volumes(cluster, ns).items()}
+
+
+def expect_data(wanted: dict[str, volumes.Tree], there: dict[str, volumes.Tree], where: str) -> None:
+    """Every claim has every file, byte by byte, with owner, mode, times, attributes and links."""
+    lines = [f"{claim}: no such volume" for claim in sorted(wanted.keys() - there.keys())]
+    lines += [f"{claim}: a volume too many" for claim in sorted(there.keys() - wanted.keys())]
+    for claim in sorted(wanted.keys() & there.keys()):
+        lines += [f"{claim}: {line}" for line in volumes.differences(wanted[claim], there[claim], root=False)]
+    expect(not lines, f"the data {where} are not what they were:\n" + indented(lines))
+
+
+def expect_moved(case: Case, before: Source, cluster: Cluster | None = None, target: str = "",
+                 others: frozenset[str] = frozenset()) -> None:
+    """B has the application with its data and works; A has it frozen, with its data."""
+    expect_arrived(case, before, cluster, target, others)
+    expect_frozen(case, before)
+    expect_tombstone(case.a, case.ns, "source", "DONE", unfinalized=True)
+    expect_tombstone(cluster or case.b, target or case.ns, "target", "DONE")
+    expect_no_secret(case.a, case.ns)
+
+
+def expect_arrived(case: Case, before: Source, cluster: Cluster | None = None, target: str = "",
+                   others: frozenset[str] = frozenset()) -> None:
+    cluster, target = cluster or case.b, target or case.ns
+    there = {key: item for key, item in application(cluster, target, True).items() if key not in others}
+    expect_equal(renamed(before.objects, case.ns, target), there, cluster)
+    wanted = {key.replace(f" {case.ns}/", f" {target}/"): count for key, count in before.ready.items()}
+    ready = {key: count for key, count in cluster.ready(target).items() if key in wanted}
+    expect(ready == wanted, f"{cluster.name}: ready pods are {ready}, not {wanted}")
+    expect_data(before.files, trees(case, cluster, target), f"on {cluster.name}")
+    expect_no_secret(cluster, target)
+    expect_unmarked(cluster, target)
+
+
+def expect_frozen(case: Case, before: Source) -> None:
+    """No pod on A; every object is still there under its uid, what runs pods is held, and the volumes are kept."""
+    pods = [pod["metadata"]["name"] for pod in case.a.items("pods", case.ns)]
+    expect(not pods, f"A still has pods: {pods}")
+    now = worlds.capture(case.a.name, [case.ns], case.prefix, case.since)
+    uids = uids_in(now, case.ns)
+    expect(uids == before.uids, f"A has not the objects it had: {sorted(uids.items() ^ before.uids.items())}")
+    for key, item in now["objects"].items():
+        if key.startswith(("Deployment.", "StatefulSet.", "CronJob.", "PersistentVolume ")):
+            held = item["metadata"].get("labels", {}).get(HELD)
+            expect(bool(held), f"{key} on A is not held: {item['metadata'].get('labels')}")
+            stopped = item["spec"].get("suspend") or item["spec"].get("replicas") == 0 \
+                or item["spec"].get("persistentVolumeReclaimPolicy") == "Retain"
+            expect(bool(stopped), f"{key} on A is not stopped or kept: {item['spec']}")
+    expect_data(before.files, trees(case, case.a), "on A")

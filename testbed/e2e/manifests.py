@@ -183,6 +183,71 @@ def full(ns: str, fixed_port: bool, volume: bool = True) -> list[Object]:
     return items
 
 
+# --- applications with data -------------------------------------------------------------------------------------------
+
+MEMORY = {"resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "32Mi"}}}
+IDLE = "trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"
+# Each life of a pod writes lines of its own, so that it shows who wrote what, and that nothing is missing.
+WRITE = "trap 'exit 0' TERM; n=0; while :; do n=$((n+1)); echo \"$POD $n\" >>/data/log; sleep 0.5 & wait $!; done"
+
+
+def shell(script: str, mount: bool = True) -> Object:
+    """A container of busybox that ends at once when it is told to."""
+    pod = {"name": "POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
+    container: Object = {"image": image("busybox:1"), "command": ["sh", "-c", script], "env": [pod], **MEMORY}
+    if mount:
+        container["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    return container
+
+
+def claim(ns: str, name: str) -> Object:
+    return make("PersistentVolumeClaim", name, ns, spec=claim_template()["spec"])
+
+
+def on_claim(name: str) -> list[Object]:
+    return [{"name": "data", "persistentVolumeClaim": {"claimName": name}}]
+
+
+def stateful(ns: str, script: str = IDLE, **pod: Any) -> list[Object]:
+    """A store with a claim, what depends on it, and something of each that a freeze has to do with."""
+    template = claim_template()
+    template["metadata"]["labels"] = {"app.kubernetes.io/part-of": "mini"}
+    env = [{"name": "STORE", "value": f"db.{ns}.svc.cluster.local:5432"},
+           {"name": "PASSWORD", "valueFrom": {"secretKeyRef": {"name": "login", "key": "password"}}}]
+    metric = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
+    return [
+        config_map(ns, "settings", url=f"http://web.{ns}.svc.cluster.local:80/"),
+        secret(ns, "login"),
+        stateful_set(ns, "db", {"volumeClaimTemplates": [template]}, container=shell(script), **pod),
+        make("Service", "db", ns, spec={"clusterIP": "None", "selector": {"app": "db"}, "ports": [{"port": 5432}]}),
+        workload("Deployment", ns, "web", 1, container={"env": env, "envFrom": [{"configMapRef": {"name": "settings"}}]}),
+        service(ns, "web", "web", type="NodePort"),
+        ingress(ns, "web", "web"),
+        tick(ns),
+        make("HorizontalPodAutoscaler", "web", ns, "autoscaling/v2",
+             spec={"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "minReplicas": 1,
+                   "maxReplicas": 2, "metrics": [metric]}),
+    ]
+
+
+def shared(ns: str) -> list[Object]:
+    """Two pods that mount one claim, which so are on one node, and a claim that nothing mounts any more."""
+    return [
+        claim(ns, "files"), claim(ns, "old"),
+        workload("Deployment", ns, "web", 2, volumes=on_claim("files"), container=shell(IDLE)),
+        workload("Deployment", ns, "former", 1, volumes=on_claim("old"), container=shell(IDLE)),
+    ]
+
+
+def neighbour(ns: str) -> list[Object]:
+    """Somebody else in the same namespace, who writes all the time."""
+    items = [claim(ns, "theirs"), config_map(ns, "theirs", a="1"),
+             workload("Deployment", ns, "theirs", 1, volumes=on_claim("theirs"), container=shell(WRITE))]
+    for item in items:
+        item["metadata"]["labels"] = {"app.kubernetes.io/part-of": "other"}
+    return items
+
+
 # --- rules of a cluster -----------------------------------------------------------------------------------------------
 
 def refusal(name: str, namespace: str, resource: str, group: str, condition: str = "false") -> list[Object]:

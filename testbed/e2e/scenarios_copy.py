@@ -140,7 +140,7 @@ def copy_the_sample_application(case: Case) -> None:
     copies.expect_tombstone(case.a, case.ns, "source", "DONE")
     copies.expect_unmarked(case.b, case.ns)
     copies.expect_pods(case, case.b, case.ns)
-    case.expect_same(before, case.a)
+    case.expect_same(before, case.a, live=True)
     answer = sample(case, "B", "--answer")
     expect(answer.strip() != "", "the shop on B answers nothing")
 

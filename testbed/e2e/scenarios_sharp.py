@@ -9,6 +9,7 @@ import json
 from typing import Callable
 
 import manifests
+import volumes
 import world as worlds
 from case import Case, Failure, expect, scenario
 from scenarios_copy import deploy
@@ -49,6 +50,28 @@ def change_uid(world: World) -> None:
     world["objects"][first(world, "Secret")]["metadata"]["uid"] = "00000000-0000-0000-0000-000000000000"
 
 
+def leave_mark(world: World) -> None:
+    world["marks"].append("ReplicaSet.apps x/web-1")
+
+
+def change_file(world: World) -> None:
+    """One bit of one file."""
+    entry = world["files"][f"{world['namespaces'][0]}/data-db-0"]["binary"]
+    entry["content"] = f"{int(entry['content'], 16) ^ 1:064x}"
+
+
+def change_mode(world: World) -> None:
+    world["files"][f"{world['namespaces'][0]}/data-db-0"]["script"]["mode"] = "0o100755"
+
+
+def break_link(world: World) -> None:
+    del world["files"][f"{world['namespaces'][0]}/data-db-0"]["zz"]["same as"]
+
+
+def keep_policy(world: World) -> None:
+    world["objects"][first(world, "PersistentVolume")]["spec"]["persistentVolumeReclaimPolicy"] = "Retain"
+
+
 def leave_lock(world: World) -> None:
     leave_record(world, "os2os-lock", {})
 
@@ -68,12 +91,14 @@ def leave_record(world: World, name: str, data: dict[str, str]) -> None:
 
 
 PLANTS: tuple[Callable[[World], None], ...] = (change_label, leave_object, lose_object, lose_pod, change_manager, change_uid,
-                                              leave_lock, leave_open_record, leave_write_set)
+                                              leave_lock, leave_open_record, leave_write_set, leave_mark, change_file,
+                                              change_mode, break_link, keep_policy)
 
 
-@scenario("self", seconds=10)
+@scenario("self", seconds=15)
 def planted_differences_are_seen(case: Case) -> None:
-    deploy(case, manifests.small(case.ns))
+    deploy(case, manifests.stateful(case.ns))
+    volumes.plant(case.volumes(case.a)["data-db-0"])
     before, again = case.world(case.a), case.world(case.a)
     expect(not worlds.compare(before, again), f"an untouched world differs from itself: {worlds.compare(before, again)}")
     for plant in PLANTS:

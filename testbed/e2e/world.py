@@ -4,8 +4,8 @@
     world.py capture --context A -n shop [-n other] [--prefix e2e-7-] > before.json
     world.py compare before.json after.json      one line a difference; exit 1 if there is one
 
-A world holds every object of the namespaces and of cluster scope that no controller owns, and how many pods of each
-workload are ready. What may differ between two worlds is listed in `normalise` and in `is_settled_record`, and nowhere else.
+A world holds every object of the namespaces and of cluster scope that no controller owns, how many pods of each workload
+are ready, the marks of os2os on what controllers own, and every file of the claims. What may differ between two worlds is listed in `normalise` and in `is_settled_record`, and nowhere else.
 """
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import json
 import subprocess
 import sys
 from typing import Any, Iterable, Iterator
+
+import volumes
 
 Object = dict[str, Any]
 World = dict[str, Any]
@@ -79,7 +81,7 @@ def is_foreign(item: Object, namespaces: Iterable[str], prefix: str, since: str)
     claim = item.get("spec", {}).get("claimRef") or {}
     name = claim.get("namespace") or item["metadata"]["name"]
     if item["kind"] == "PersistentVolume" and claim:
-        return True
+        return name not in namespaces
     if name.startswith(SCENARIO_PREFIX):
         return not name.startswith(prefix)
     if since and item["metadata"]["creationTimestamp"] >= since and "os2os" not in json.dumps(item["metadata"]):
@@ -97,7 +99,7 @@ def capture(context: str, namespaces: list[str], prefix: str, since: str = "") -
 
 
 def capture_once(context: str, namespaces: list[str], prefix: str, since: str) -> World:
-    world: World = {"context": context, "namespaces": namespaces, "objects": {}, "ready": {}, "versions": {}}
+    world: World = {"context": context, "namespaces": namespaces, "objects": {}, "ready": {}, "versions": {}, "marks": [], "files": {}}
     kinds = listable(context, True)
     for namespace in namespaces:
         items = read_objects(context, kinds, namespace)
@@ -105,10 +107,28 @@ def capture_once(context: str, namespaces: list[str], prefix: str, since: str) -
         for item in items:
             if not is_controlled(item):
                 add(world, item)
-    for item in read_objects(context, listable(context, False)):
+            elif has_mark(item):
+                world["marks"].append(key_of(item))
+    wide = read_objects(context, listable(context, False))
+    for item in wide:
         if not is_controlled(item) and not is_foreign(item, namespaces, prefix, since):
             add(world, item)
+    for namespace in namespaces:
+        add_files(world, namespace, [item for item in wide if item["kind"] == "PersistentVolume"])
     return world
+
+
+def has_mark(item: Object) -> bool:
+    """Does what a controller owns bear a word of os2os, as a ReplicaSet to which an annotation was copied?"""
+    meta = item["metadata"]
+    return "os2os" in json.dumps([meta["name"], meta.get("labels"), meta.get("annotations"), meta.get("finalizers")])
+
+
+def add_files(world: World, namespace: str, items: list[Object]) -> None:
+    """What is in the claims; where the volumes are not on this machine's disk nothing is known of it."""
+    for claim, folder in volumes.folders(items, namespace).items():
+        if folder.is_dir():
+            world["files"][f"{namespace}/{claim}"] = volumes.read_tree(folder)
 
 
 def add(world: World, item: Object) -> None:
@@ -180,6 +200,10 @@ def compare(before: World, after: World) -> list[str]:
         old, new = before["ready"].get(key, 0), after["ready"].get(key, 0)
         if old != new:
             lines.append(f"ready pods: {key}: {old} -> {new}")
+    lines += [f"marked: {key}" for key in sorted(set(after["marks"]) - set(before["marks"]))]
+    for claim in sorted(before["files"].keys() | after["files"].keys()):
+        found = volumes.differences(before["files"].get(claim, {}), after["files"].get(claim, {}))
+        lines += [f"claim {claim}: {line}" for line in found]
     return lines
 
 

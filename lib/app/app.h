@@ -68,7 +68,7 @@ struct o2_app_object {
 	bool has_row;        /* false: a custom resource without per-kind knowledge */
 	int replicas;        /* desired pods of a workload on A (Job: parallelism), 0 otherwise */
 	const char *held_by; /* the transaction that keeps it frozen on A; NULL: none */
-	int start_ms; /* how long its newest pods took from creation to ready on A; -1 unknown */
+	int start_ms; /* how long the containers of its slowest pod took to be ready on A; -1 unknown */
 };
 
 struct o2_app_selection {

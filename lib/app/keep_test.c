@@ -173,6 +173,16 @@ static void test_owned(void **state)
 		 " kind: ReplicaSet, name: web-1, uid: r}]}, status: {conditions: [{type: Ready, "
 		 "status: 'True',"
 		 " lastTransitionTime: '2026-01-01T00:00:07Z'}]}}");
+	/* Waited for its volume until :10, prepared for 2 s, and was ready 9 s after its container started. */
+	test_add(
+		app, "Pod",
+		"{metadata: {name: web-1-c, uid: p3, creationTimestamp: '2026-01-01T00:00:00Z', "
+		"ownerReferences: [{controller: true,"
+		" kind: ReplicaSet, name: web-1, uid: r}]}, status: {conditions: [{type: Ready, "
+		"status: 'True', lastTransitionTime: '2026-01-01T00:00:21Z'}],"
+		" initContainerStatuses: [{state: {terminated: {startedAt: '2026-01-01T00:00:10Z', "
+		"finishedAt: '2026-01-01T00:00:12Z'}}}],"
+		" containerStatuses: [{state: {running: {startedAt: '2026-01-01T00:00:12Z'}}}]}}");
 	test_add(app, "Pod",
 		 "{metadata: {name: web-1-b, uid: p2, creationTimestamp: '2026-01-01T00:00:00Z', "
 		 "ownerReferences: [{controller: true,"
@@ -190,7 +200,7 @@ static void test_owned(void **state)
 	o2_app_settle(app);
 	assert_int_equal(o2_app_count(app), 3);
 	const struct o2_app_object *web = o2_app_object(app, test_need(app, "Deployment shop/web"));
-	assert_int_equal(web->start_ms, 7000); /* the second pod became ready again a day later */
+	assert_int_equal(web->start_ms, 11000); /* the second pod became ready again a day later */
 	assert_int_equal(web->replicas, 2);
 	assert_int_equal(o2_app_object(app, test_need(app, "CronJob shop/c"))->start_ms, -1);
 	assert_true(test_noted(app, "Secret shop/made", "is made by Widget w"));

@@ -242,20 +242,60 @@ static void keep_text(struct o2_app_item *item, const struct o2_doc *doc)
 	set_names(item, item->view.name, item->view.uid, item->view.version, text);
 }
 
-/* How long a pod took to become ready; -1 unknown. */
+static int64_t time_at(const struct o2_doc *doc, const char *pointer)
+{
+	return o2_clock_parse(o2_doc_str(doc, pointer, ""));
+}
+
+/* When the last of its containers started; -1 unknown. */
+static int64_t pod_started(const struct o2_doc *pod)
+{
+	const struct o2_doc *statuses = o2_doc_at(pod, "/status/containerStatuses");
+	int64_t last = -1;
+
+	for (size_t i = 0; i < o2_doc_count(statuses); i++) {
+		int64_t started = time_at(o2_doc_item(statuses, i), "/state/running/startedAt");
+
+		last = started > last ? started : last;
+	}
+	return last;
+}
+
+/* What its init containers took, seconds. */
+static int64_t pod_init_s(const struct o2_doc *pod)
+{
+	const struct o2_doc *statuses = o2_doc_at(pod, "/status/initContainerStatuses");
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < o2_doc_count(statuses); i++) {
+		const struct o2_doc *status = o2_doc_item(statuses, i);
+		int64_t begin = time_at(status, "/state/terminated/startedAt"),
+			end = time_at(status, "/state/terminated/finishedAt");
+
+		sum += begin >= 0 && end > begin ? end - begin : 0;
+	}
+	return sum;
+}
+
+/*
+ * How long a pod's containers took to become ready; -1 unknown. Not from the pod's creation, if it tells: on A it may have waited for its
+ * image or for a new volume, which B has by then.
+ */
 static int pod_start_ms(const struct o2_doc *pod)
 {
 	const struct o2_doc *conditions = o2_doc_at(pod, "/status/conditions");
-	int64_t made = o2_clock_parse(o2_doc_str(pod, "/metadata/creationTimestamp", ""));
+	int64_t began = pod_started(pod);
 
-	for (size_t i = 0; i < o2_doc_count(conditions) && made >= 0; i++) {
+	if (began < 0)
+		began = time_at(pod, "/metadata/creationTimestamp");
+	for (size_t i = 0; i < o2_doc_count(conditions) && began >= 0; i++) {
 		const struct o2_doc *condition = o2_doc_item(conditions, i);
 		if (strcmp(o2_doc_str(condition, "/type", ""), "Ready") != 0 ||
 		    strcmp(o2_doc_str(condition, "/status", ""), "True") != 0)
 			continue;
-		int64_t ready = o2_clock_parse(o2_doc_str(condition, "/lastTransitionTime", ""));
-		if (ready >= made && ready - made < PLAUSIBLE_START_S)
-			return (int)(ready - made) * 1000;
+		int64_t ready = time_at(condition, "/lastTransitionTime");
+		if (ready >= began && ready - began < PLAUSIBLE_START_S)
+			return (int)(ready - began + pod_init_s(pod)) * 1000;
 	}
 	return -1;
 }

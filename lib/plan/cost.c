@@ -10,12 +10,15 @@
 #define WRITE_US 1100     /* one write where the server is the bottleneck */
 #define WRITE_WINDOW 16   /* writes in flight */
 #define POD_START_MS 6000 /* where A tells nothing: scheduling, image at hand, start */
-#define POD_STOP_MS 1500  /* of one that ends when it is told */
+#define POD_PLACE_MS 1500 /* from a workload's change to its containers' start, images at hand */
+#define POD_STOP_MS 900   /* of one that ends when it is told */
 #define NAMESPACE_SETTLE_MS 400
-#define MOVER_START_MS 4000 /* a pod of an image that is at hand, and what it mounts */
+#define MOVER_START_MS 3000 /* a pod of an image that is at hand, and what it mounts */
 #define USED_SHARE 10       /* of a claim's size */
 #define COPY_BYTES_PER_MS 100000
-#define FINAL_MS 1500 /* a round in which little changed, and the movers' end */
+#define PROVISION_MS 6000 /* of B's volumes */
+#define FINAL_MS 300      /* a round in which little changed */
+#define HELPERS_GONE_MS 3000
 
 int64_t o2_plan_rtt_us(const struct o2_plan *plan, enum o2_side side)
 {
@@ -77,8 +80,8 @@ O2_STEP_COST(o2_step_vote_cost)
 
 O2_STEP_COST(o2_step_mover_cost)
 {
-	step->predicted_ms =
-		trips_ms(plan, O2_SOURCE, 30) + trips_ms(plan, O2_TARGET, 30) + MOVER_START_MS;
+	step->predicted_ms = trips_ms(plan, O2_SOURCE, 30) + trips_ms(plan, O2_TARGET, 30) +
+			     MOVER_START_MS + PROVISION_MS;
 }
 
 /* How much of a claim is used shows when its mover looks; until then a share of its size is assumed. */
@@ -133,7 +136,8 @@ O2_STEP_COST(o2_step_start_cost)
 
 	for (size_t i = 0; i < step->object_count; i++) {
 		const struct o2_app_object *object = o2_app_object(plan->app, step->objects[i]);
-		int64_t needed = object->start_ms >= 0 ? object->start_ms : POD_START_MS;
+		int64_t needed =
+			object->start_ms >= 0 ? object->start_ms + POD_PLACE_MS : POD_START_MS;
 
 		if (object->replicas == 0)
 			needed = 0;
@@ -177,5 +181,6 @@ O2_STEP_COST(o2_step_release_cost)
 O2_STEP_COST(o2_step_finish_cost)
 {
 	step->predicted_ms = trips_ms(plan, O2_SOURCE, 6) +
-			     trips_ms(plan, O2_TARGET, 4 + 3 * namespace_count(plan));
+			     trips_ms(plan, O2_TARGET, 4 + 3 * namespace_count(plan)) +
+			     (o2_plan_freezes(plan) ? HELPERS_GONE_MS : 0);
 }

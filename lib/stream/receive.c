@@ -184,14 +184,15 @@ static int check_device(const struct receiver *receiver, const struct incoming *
 /* The digests of what the file holds before the first block comes: the old ones, zeros for what is new. */
 static void start_blocks(struct incoming *in, const struct o2_record *old)
 {
-	size_t known = !in->fresh && old ? old->block_count : 0;
+	size_t known = 0;
 
 	in->block_count = o2_block_count(in->entry.size);
 	in->blocks = o2_xmalloc(in->block_count * O2_SHA256_BYTES + 1);
-	if (known > in->block_count)
-		known = in->block_count;
-	if (known > 0)
-		memcpy(in->blocks, old->blocks, known * O2_SHA256_BYTES);
+	if (old && !in->fresh) {
+		known = old->block_count < in->block_count ? old->block_count : in->block_count;
+		if (known > 0)
+			memcpy(in->blocks, old->blocks, known * O2_SHA256_BYTES);
+	}
 	for (size_t i = known; i < in->block_count; i++)
 		o2_block_zero_digest(o2_block_length(in->entry.size, i),
 				     in->blocks + i * O2_SHA256_BYTES);

@@ -216,13 +216,17 @@ static void group_alone(struct grouping *grouping, size_t index)
 {
 	const struct o2_app_object *claim = o2_app_object(grouping->plan->app, index);
 	size_t workload = any_workload(grouping->plan, claim->ns);
+	O2_AUTO(o2_doc_freep) struct o2_doc *source = o2_app_source(grouping->plan->app, index);
+	O2_AUTO(o2_freep) char *key = o2_xasprintf("%s/%s", claim->ns, claim->name);
 	struct o2_volume_group *group;
 
+	if (o2_strs_has(&grouping->taken, key) ||
+	    o2_doc_str(source, "/spec/volumeName", "")[0] == '\0')
+		return;
 	if (workload == SIZE_MAX) {
 		o2_plan_block(grouping->plan, "volumes", O2_PLAN_COMPUTED,
 			      o2_app_label(grouping->plan->app, index),
-			      "say --exclude PersistentVolumeClaim, or run a workload that mounts "
-			      "it",
+			      "run a workload that mounts it, or say --volumes=empty",
 			      "no workload of its namespace has an image that could read it");
 		return;
 	}

@@ -40,7 +40,6 @@ WRONG_USAGE: list[tuple[list[str], list[str]]] = [
     (["migrate", "--to", "B", "-n", "x", "--mode", "copy", "--yes"], ["--from"]),
     (["migrate", "--from", "A", "-n", "x", "--mode", "copy", "--yes"], ["--to"]),
     (["migrate", "--from", "A", "--to", "B", "-n", "x", "--mode", "teleport", "--yes"], ["mode"]),
-    (["migrate", "--from", "A", "--to", "B", "-n", "x", "--mode", "move", "--yes"], ["copy"]),
     (["migrate", "--from", "A", "--to", "B", "-n", "x", "--mode", "copy", "--yes", "-o", "xml"], ["xml", "json"]),
     (["migrate", "--from", "A", "--to", "B", "-n", "x", "--mode", "copy", "--yes", "--volumes=full"], ["full", "empty"]),
     (["migrate", "--from", "A", "--to", "B", "-n", "x", "--mode", "copy", "--yes", "--start-timeout", "15"], ["start-timeout", "15"]),
@@ -163,8 +162,8 @@ def cluster_object_that_differs(case: Case) -> None:
 
 
 @scenario("refusal", seconds=15)
-def volumes_without_a_word_about_them(case: Case) -> None:
-    """Claims have data; without --volumes=empty they block, and with it the target's class must exist."""
+def claim_of_a_class_that_the_target_lacks(case: Case) -> None:
+    """It must be mapped, whether the data travel or not; a claim that was never bound has none, and needs no mover."""
     source_class = f"{case.ns}-class"
     case.a.create_namespace(case.ns)
     case.a.apply([manifests.make("StorageClass", source_class, api="storage.k8s.io/v1", provisioner="rancher.io/local-path",
@@ -172,10 +171,11 @@ def volumes_without_a_word_about_them(case: Case) -> None:
     claim = manifests.claim_template(storage_class=source_class)["spec"]
     case.a.apply([manifests.make("PersistentVolumeClaim", "data", case.ns, spec=claim)])
     before = both_worlds(case)
-    expect_blocked(case, case.migrate(), f"PersistentVolumeClaim {case.ns}/data", "--volumes=empty")
+    expect_blocked(case, case.migrate(), source_class, "--storage-class-map")
     expect_blocked(case, case.migrate("--volumes=empty"), source_class, "--storage-class-map")
-    result = case.migrate("--volumes=empty", "--storage-class-map", f"{source_class}:{manifests.STORAGE_CLASS}", "--dry-run")
+    result = case.migrate("--storage-class-map", f"{source_class}:{manifests.STORAGE_CLASS}", "--dry-run")
     expect_exit(result, 0)
+    expect(" mover " not in result.out, f"a mover for a claim without a volume\n{result.report()}")
     expect_untouched(case, before)
 
 

@@ -497,3 +497,9 @@ enum o2_kube_health o2_kube_pod_health(const struct o2_doc *pod, struct o2_buf *
 			   message_of(pod, "Ready", "is running, not ready yet"));
 	return say(why, O2_KUBE_HEALTH_PROGRESSING, "is starting");
 }
+
+int64_t o2_kube_ready_pods(const struct o2_doc *object)
+{
+	return o2_doc_int(object, "/status/readyReplicas",
+			  o2_doc_int(object, "/status/numberReady", 0));
+}

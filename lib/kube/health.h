@@ -18,6 +18,9 @@ enum o2_kube_health {
 /* why: one line for people ("2 of 3 pods ready"), cleared first; may be NULL. */
 enum o2_kube_health o2_kube_health(const struct o2_doc *object, struct o2_buf *why);
 
+/* How many pods of a workload are ready, as its status says. */
+int64_t o2_kube_ready_pods(const struct o2_doc *object);
+
 /*
  * What keeps one pod from being ready, looking into container states: ErrImagePull, ImagePullBackOff, InvalidImageName,
  * CreateContainerConfigError, CrashLoopBackOff, unschedulable. FAILED only for what waiting can't mend soon (image, configuration);

@@ -236,7 +236,7 @@ O2_MUST_CHECK int o2_kube_pipe_send(struct o2_kube_pipe *pipe, const void *bytes
 size_t o2_kube_pipe_backlog(const struct o2_kube_pipe *pipe);
 /* No more input after what is queued. Servers of v4 are not told: the command must not wait for it there. */
 void o2_kube_pipe_close_input(struct o2_kube_pipe *pipe);
-/* Do not read for now (back-pressure): a lost connection is not noticed meanwhile. */
+/* Stop reading, or go on (back-pressure). While it is held a lost connection is not noticed. */
 void o2_kube_pipe_hold(struct o2_kube_pipe *pipe, bool hold);
 /* Milliseconds since something came. */
 int64_t o2_kube_pipe_silent_ms(const struct o2_kube_pipe *pipe);

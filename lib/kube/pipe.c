@@ -29,7 +29,7 @@ struct o2_kube_pipe {
 	struct o2_buf line;    /* of stderr, not ended yet */
 	char *last_line;       /* of stderr; NULL: it said nothing */
 	bool closing, closed;  /* the input: end wanted; end sent */
-	bool held;             /* not read for now */
+	bool held;             /* not read: back-pressure */
 	bool over;             /* nothing comes any more */
 	struct o2_err failure; /* why, code 0 if the command ended by itself */
 	int64_t heard_ms, beat_ms;

@@ -116,8 +116,7 @@ struct look {
 static enum o2_kube_health health_of(const struct o2_plan_awaited *item, const struct o2_doc *now,
 				     struct o2_buf *why)
 {
-	int64_t ready =
-		o2_doc_int(now, "/status/readyReplicas", o2_doc_int(now, "/status/numberReady", 0));
+	int64_t ready = o2_kube_ready_pods(now);
 	int64_t wanted = o2_doc_int(now, "/spec/replicas", item->ready);
 	enum o2_kube_health health = o2_kube_health(now, why);
 

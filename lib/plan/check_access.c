@@ -151,3 +151,18 @@ int o2_plan_check_access(struct o2_plan *plan, struct o2_err *err)
 	}
 	return ask(plan, O2_TARGET, &target, err);
 }
+
+int o2_plan_may(const struct o2_plan *plan, enum o2_side side, struct o2_kube_access *accesses,
+		size_t count, bool *out, struct o2_err *err)
+{
+	o2_kube_can_many(plan->kube[side], accesses, count);
+	*out = true;
+	for (size_t i = 0; i < count; i++) {
+		if (accesses[i].err.code < 0) {
+			*err = accesses[i].err;
+			return err->code;
+		}
+		*out = *out && accesses[i].allowed;
+	}
+	return 0;
+}

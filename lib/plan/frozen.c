@@ -159,22 +159,42 @@ int o2_plan_await_stopped(struct o2_step_context *context, const struct o2_plan_
 
 /* ---- pods that the freeze would miss ---------------------------------------------------------------------------------- */
 
-static bool is_stopped(const struct o2_plan *plan, const struct o2_doc *pod)
+/* What the freeze stops, each read once however many pods there are. */
+struct strays {
+	struct o2_plan *plan;
+	struct stopped {
+		const char *ns;
+		struct o2_doc *workload;
+	} * stopped;
+	size_t count, cap;
+};
+
+static void know_stopped(struct strays *strays)
 {
-	const struct o2_doc *labels = o2_doc_at(pod, "/metadata/labels");
-	const char *ns = o2_doc_str(pod, "/metadata/namespace", "");
+	const struct o2_plan *plan = strays->plan;
 
 	for (size_t s = 0; s < plan->step_count; s++) {
 		const struct o2_plan_step *step = &plan->steps[s];
 
 		for (size_t i = 0; o2_plan_is_freezing(step) && i < step->object_count; i++) {
-			O2_AUTO(o2_doc_freep)
-			struct o2_doc *source = o2_app_source(plan->app, step->objects[i]);
-
-			if (strcmp(o2_app_object(plan->app, step->objects[i])->ns, ns) == 0 &&
-			    o2_app_selects(source, labels))
-				return true;
+			O2_GROW(strays->stopped, strays->count, strays->cap);
+			strays->stopped[strays->count++] = (struct stopped){
+				.ns = o2_app_object(plan->app, step->objects[i])->ns,
+				.workload = o2_app_source(plan->app, step->objects[i]),
+			};
 		}
+	}
+}
+
+static bool is_stopped(const struct strays *strays, const struct o2_doc *pod)
+{
+	const struct o2_doc *labels = o2_doc_at(pod, "/metadata/labels");
+	const char *ns = o2_doc_str(pod, "/metadata/namespace", "");
+
+	for (size_t i = 0; i < strays->count; i++) {
+		if (strcmp(strays->stopped[i].ns, ns) == 0 &&
+		    o2_app_selects(strays->stopped[i].workload, labels))
+			return true;
 	}
 	return false;
 }
@@ -193,15 +213,15 @@ static bool is_let_go(const struct o2_doc *pod)
 
 static int check_pod(void *arg, const struct o2_kube_kind *kind, struct o2_doc *pod)
 {
-	struct o2_plan *plan = arg;
+	const struct strays *strays = arg;
 
 	(void)kind;
-	if (!pod || is_let_go(pod) || is_stopped(plan, pod))
+	if (!pod || is_let_go(pod) || is_stopped(strays, pod))
 		return 0;
 	O2_AUTO(o2_freep)
 	char *subject = o2_xasprintf("Pod %s/%s", o2_doc_str(pod, "/metadata/namespace", ""),
 				     o2_doc_str(pod, "/metadata/name", ""));
-	o2_plan_block(plan, "freeze", O2_PLAN_PROVED, subject,
+	o2_plan_block(strays->plan, "freeze", O2_PLAN_PROVED, subject,
 		      "stop what makes it, or select the application by label so that it is none "
 		      "of it",
 		      "is made by %s %s, which os2os does not stop: it would go on working on A",
@@ -215,33 +235,33 @@ int o2_plan_check_strays(struct o2_plan *plan, struct o2_err *err)
 	const struct o2_strs *namespaces = o2_app_source_namespaces(plan->app);
 	const char *selector = plan->options->selection.selector;
 	struct o2_kube *kube = plan->kube[O2_SOURCE];
+	struct strays strays = { .plan = plan };
+	int code = 0;
 
 	/* By label the user said what is part of it; a kind that is left out was left out on purpose. */
 	if ((selector && selector[0]) || plan->options->selection.exclude_kinds.count > 0)
 		return 0;
-	for (size_t i = 0; i < namespaces->count; i++) {
+	know_stopped(&strays);
+	for (size_t i = 0; i < namespaces->count && code == 0; i++) {
 		struct o2_kube_list list = { .kind = o2_kube_kind_find(kube, "", "Pod"),
 					     .ns = namespaces->items[i],
 					     .fn = check_pod,
-					     .arg = plan };
-		int code = o2_kube_list(kube, &list, err);
+					     .arg = &strays };
 
+		code = o2_kube_list(kube, &list, err);
 		o2_kube_list_release(&list);
-		if (code < 0)
-			return code;
 	}
-	return 0;
+	for (size_t i = 0; i < strays.count; i++)
+		o2_doc_free(strays.stopped[i].workload);
+	free(strays.stopped);
+	return code;
 }
 
 /* One frozen object: still held, and nobody undid what holds it? */
 static int see_object(struct o2_step_context *context, size_t index, const struct o2_doc *now,
 		      struct o2_err *err)
 {
-	O2_AUTO(o2_doc_freep) struct o2_doc *note = o2_record_undo_of(context->record, now);
-	O2_AUTO(o2_doc_freep) struct o2_doc *as_held = o2_doc_copy(now);
-
-	o2_doc_merge(&as_held, o2_doc_member(note, "do") ? o2_doc_member(note, "do") : as_held);
-	if (note && o2_doc_equal(as_held, now))
+	if (o2_record_is_as_held(context->record, now))
 		return 0;
 	return o2_fail(err, O2_ECONFLICT,
 		       "%s was changed on A while it was frozen; see who did that (an autoscaler, "

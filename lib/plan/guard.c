@@ -25,13 +25,6 @@ static struct o2_doc *quota(const char *ns, const char *name)
 	return doc;
 }
 
-const char *o2_plan_guard_name(enum o2_plan_guard guard)
-{
-	static const char *const names[] = { "watch", "quota" };
-
-	return names[guard];
-}
-
 /* Would anybody else in the namespaces lose pods by it? */
 static bool covers_namespaces(const struct o2_plan *plan)
 {
@@ -46,22 +39,20 @@ static int may_make_quotas(struct o2_plan *plan, bool *out, struct o2_err *err)
 	const struct o2_strs *namespaces = o2_app_source_namespaces(plan->app);
 	static const char *const verbs[] = { "create", "delete", "get", "list" };
 
-	*out = true;
-	for (size_t i = 0; i < namespaces->count; i++) {
-		for (size_t v = 0; v < O2_COUNT(verbs); v++) {
-			struct o2_kube_access access = { .verb = verbs[v],
-							 .resource = "resourcequotas",
-							 .ns = namespaces->items[i] };
+	struct o2_kube_access *accesses =
+		o2_xcalloc(namespaces->count * O2_COUNT(verbs) + 1, sizeof(*accesses));
+	size_t count = 0;
+	int code;
 
-			o2_kube_can_many(plan->kube[O2_SOURCE], &access, 1);
-			if (access.err.code < 0) {
-				*err = access.err;
-				return err->code;
-			}
-			*out = *out && access.allowed;
-		}
+	for (size_t i = 0; i < namespaces->count; i++) {
+		for (size_t v = 0; v < O2_COUNT(verbs); v++)
+			accesses[count++] = (struct o2_kube_access){ .verb = verbs[v],
+								     .resource = "resourcequotas",
+								     .ns = namespaces->items[i] };
 	}
-	return 0;
+	code = o2_plan_may(plan, O2_SOURCE, accesses, count, out, err);
+	free(accesses);
+	return code;
 }
 
 int o2_plan_choose_guard(struct o2_plan *plan, enum o2_plan_depth depth, struct o2_err *err)

@@ -75,13 +75,14 @@ static int highest_level(const struct o2_app *app)
 	return highest;
 }
 
-static int rank_of(const struct o2_app *app, const struct o2_app_object *object, enum rank rank)
+/* highest: the highest level there is. */
+static int rank_of(const struct o2_app_object *object, enum rank rank, int highest)
 {
 	switch (rank) {
 	case BY_LEVEL:
 		return object->level;
 	case BY_FALLING_LEVEL:
-		return highest_level(app) - object->level;
+		return highest - object->level;
 	case BY_WAVE:
 		break;
 	}
@@ -92,13 +93,13 @@ static int rank_of(const struct o2_app *app, const struct o2_app_object *object,
 static void add_waves(struct o2_plan *plan, enum o2_step_id id, belongs_fn *belongs, enum rank rank)
 {
 	bool on_source = rank == BY_FALLING_LEVEL;
-	int last = -1;
+	int highest = highest_level(plan->app), last = -1;
 
 	for (size_t i = 0; i < o2_app_count(plan->app); i++) {
 		const struct o2_app_object *object = o2_app_object(plan->app, i);
 
-		if (belongs(object) && rank_of(plan->app, object, rank) > last)
-			last = rank_of(plan->app, object, rank);
+		if (belongs(object) && rank_of(object, rank, highest) > last)
+			last = rank_of(object, rank, highest);
 	}
 	for (int wave = 0; wave <= last; wave++) {
 		struct o2_plan_step *step = NULL;
@@ -106,7 +107,7 @@ static void add_waves(struct o2_plan *plan, enum o2_step_id id, belongs_fn *belo
 		for (size_t i = 0; i < o2_app_count(plan->app); i++) {
 			const struct o2_app_object *object = o2_app_object(plan->app, i);
 
-			if (!belongs(object) || rank_of(plan->app, object, rank) != wave ||
+			if (!belongs(object) || rank_of(object, rank, highest) != wave ||
 			    (!on_source && (plan->adopted[i] || !object->target_kind)))
 				continue;
 			if (!step)

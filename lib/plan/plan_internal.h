@@ -10,7 +10,6 @@
 #include "volume/volume.h"
 
 enum o2_plan_guard { O2_PLAN_GUARD_WATCH, O2_PLAN_GUARD_QUOTA };
-const char *o2_plan_guard_name(enum o2_plan_guard guard); /* "quota" */
 
 /* An object outside the application that would undo the freeze, and what pauses it. */
 struct o2_plan_paused {
@@ -150,6 +149,10 @@ O2_MUST_CHECK int o2_plan_check_dry_run(struct o2_plan *plan, struct o2_plan_ste
 O2_MUST_CHECK int o2_plan_check_quota(struct o2_plan *plan, struct o2_err *err);
 O2_MUST_CHECK int o2_plan_check_classes(struct o2_plan *plan, struct o2_err *err);
 void o2_plan_check_volumes(struct o2_plan *plan);
+/* Are all of these allowed on a side? Asked in one go. */
+O2_MUST_CHECK int o2_plan_may(const struct o2_plan *plan, enum o2_side side,
+			      struct o2_kube_access *accesses, size_t count, bool *out,
+			      struct o2_err *err);
 void o2_plan_check_notes(struct o2_plan *plan);
 
 /* Is what B holds under a cluster-scoped name equal to what the app would create? */

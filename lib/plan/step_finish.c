@@ -4,14 +4,14 @@
 O2_STEP_APPLY(o2_step_decide_apply)
 {
 	(void)step;
+	if (o2_record_head(context->record)->state != O2_STATE_OPEN)
+		return o2_record_mirror(context->record, err);
 	/* No mover of B is left that could write (PROTOCOL.md I3, I7). */
-	if (o2_record_head(context->record)->state == O2_STATE_OPEN &&
-	    o2_plan_freezes(context->plan) &&
+	if (o2_plan_freezes(context->plan) &&
 	    o2_record_clear_helper_pods(context->record, O2_TARGET, err) < 0)
 		return err->code;
-	if (o2_record_head(context->record)->state == O2_STATE_OPEN &&
-	    (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
-	     o2_plan_see_frozen(context, err) < 0 || o2_record_decide(context->record, err) < 0))
+	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
+	    o2_plan_see_frozen(context, err) < 0 || o2_record_decide(context->record, err) < 0)
 		return err->code;
 	return o2_record_mirror(context->record, err);
 }

@@ -59,14 +59,13 @@ static int choose_retain(struct o2_plan *plan, enum o2_plan_depth depth, struct 
 	struct o2_kube_access access = { .verb = "patch", .resource = "persistentvolumes" };
 	struct o2_plan_step *step = o2_plan_first_step(plan, O2_STEP_RETAIN);
 
+	bool may;
+
 	if (plan->volumes.count == 0 || depth != O2_PLAN_SERVER)
 		return 0;
-	o2_kube_can_many(plan->kube[O2_SOURCE], &access, 1);
-	if (access.err.code < 0) {
-		*err = access.err;
+	if (o2_plan_may(plan, O2_SOURCE, &access, 1, &may, err) < 0)
 		return err->code;
-	}
-	if (access.allowed)
+	if (may)
 		return 0;
 	o2_strs_release(&plan->volumes);
 	if (step) {

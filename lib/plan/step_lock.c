@@ -1,6 +1,8 @@
 /* Steps lock and record: nobody else works on these namespaces, and everything that will be touched is known beforehand. */
 #include "plan/plan_internal.h"
 
+#include "kube/health.h"
+
 static int see_free(struct o2_plan *plan, enum o2_side side, const char *ns, struct o2_err *err)
 {
 	struct o2_kube *kube = plan->kube[side];
@@ -98,12 +100,6 @@ static void declare(struct o2_record *record, const struct o2_plan_step *step,
 	o2_record_declare(record, &entry);
 }
 
-static int ready_pods(const struct o2_doc *object)
-{
-	return (int)o2_doc_int(object, "/status/readyReplicas",
-			       o2_doc_int(object, "/status/numberReady", 0));
-}
-
 /* One object of A, with its uid: held by a step, or taken away by `finalize`. */
 static void declare_source(struct o2_record *record, const struct o2_plan *plan, size_t index,
 			   const char *step, int wave)
@@ -117,7 +113,7 @@ static void declare_source(struct o2_record *record, const struct o2_plan *plan,
 					 .ns = (char *)object->ns,
 					 .name = (char *)object->name,
 					 .uid = (char *)object->uid,
-					 .ready = ready_pods(source),
+					 .ready = (int)o2_kube_ready_pods(source),
 					 .wave = wave };
 
 	o2_record_declare(record, &entry);
@@ -149,11 +145,6 @@ static void declare_retired(struct o2_record *record, const struct o2_plan *plan
 	}
 }
 
-static bool is_on_source(enum o2_step_id id)
-{
-	return id == O2_STEP_PAUSE || id == O2_STEP_FREEZE;
-}
-
 void o2_plan_declare(const struct o2_plan *plan, struct o2_record *record)
 {
 	const struct o2_strs *namespaces = o2_app_target_namespaces(plan->app);
@@ -174,7 +165,7 @@ void o2_plan_declare(const struct o2_plan *plan, struct o2_record *record)
 			const struct o2_app_object *object =
 				o2_app_object(plan->app, step->objects[i]);
 
-			if (is_on_source(id)) {
+			if (o2_plan_is_freezing(step)) {
 				declare_source(record, plan, step->objects[i], step->type->name,
 					       step->wave);
 				continue;

@@ -31,23 +31,17 @@ static int is_allowed(struct o2_plan *plan, bool *out, struct o2_err *err)
 	const char *ns = o2_app_source_namespaces(plan->app)->items[0];
 	static const char *const verbs[] = { "create", "delete" };
 
-	*out = true;
-	for (size_t i = 0; i < O2_COUNT(needed); i++) {
-		for (size_t v = 0; v < O2_COUNT(verbs); v++) {
-			struct o2_kube_access access = { .verb = verbs[v],
-							 .group = needed[i].group,
-							 .resource = needed[i].resource,
-							 .ns = ns };
+	struct o2_kube_access accesses[O2_COUNT(needed) * O2_COUNT(verbs)];
+	size_t count = 0;
 
-			o2_kube_can_many(plan->kube[O2_SOURCE], &access, 1);
-			if (access.err.code < 0) {
-				*err = access.err;
-				return err->code;
-			}
-			*out = *out && access.allowed;
-		}
+	for (size_t i = 0; i < O2_COUNT(needed); i++) {
+		for (size_t v = 0; v < O2_COUNT(verbs); v++)
+			accesses[count++] = (struct o2_kube_access){ .verb = verbs[v],
+								     .group = needed[i].group,
+								     .resource = needed[i].resource,
+								     .ns = ns };
 	}
-	return 0;
+	return o2_plan_may(plan, O2_SOURCE, accesses, count, out, err);
 }
 
 int o2_plan_choose_watchdog(struct o2_plan *plan, enum o2_plan_depth depth, struct o2_err *err)

@@ -8,6 +8,7 @@
 #include "record/record_internal.h"
 
 #include "base/log.h"
+#include "kube/health.h"
 
 #define HELD "/metadata/labels/os2os.io~1held"
 #define UNDO "/metadata/annotations/os2os.io~1undo"
@@ -24,6 +25,16 @@ struct o2_doc *o2_record_undo_of(const struct o2_record *record, const struct o2
 	const char *text = o2_doc_str(object, UNDO, NULL);
 
 	return is_held(record, object) && text ? o2_doc_parse(text, strlen(text), NULL) : NULL;
+}
+
+bool o2_record_is_as_held(const struct o2_record *record, const struct o2_doc *object)
+{
+	O2_AUTO(o2_doc_freep) struct o2_doc *note = o2_record_undo_of(record, object);
+	O2_AUTO(o2_doc_freep) struct o2_doc *as_held = o2_doc_copy(object);
+
+	if (o2_doc_member(note, "do"))
+		o2_doc_merge(&as_held, o2_doc_member(note, "do"));
+	return note && o2_doc_equal(as_held, object);
 }
 
 /* ---- holding ---------------------------------------------------------------------------------------------------------- */
@@ -56,12 +67,6 @@ static struct o2_doc *reverse_of(const struct o2_doc *now, const struct o2_doc *
 	return undo;
 }
 
-static int64_t ready_pods(const struct o2_doc *object)
-{
-	return o2_doc_int(object, "/status/readyReplicas",
-			  o2_doc_int(object, "/status/numberReady", 0));
-}
-
 static struct o2_doc *hold_patch(struct o2_record *record, const struct o2_record_object *object,
 				 const struct o2_doc *now, const char *mark, struct o2_err *err)
 {
@@ -83,7 +88,7 @@ static struct o2_doc *hold_patch(struct o2_record *record, const struct o2_recor
 	O2_AUTO(o2_doc_freep) struct o2_doc *note = o2_doc_object_new();
 	o2_doc_set(note, "do", o2_doc_copy(object->object));
 	o2_doc_set(note, "undo", reverse_of(now, object->object));
-	o2_doc_set(note, "ready", o2_doc_int_new(ready_pods(now)));
+	o2_doc_set(note, "ready", o2_doc_int_new(o2_kube_ready_pods(now)));
 	if (fields)
 		o2_doc_set(note, "managedFields", o2_doc_copy(fields));
 	O2_AUTO(o2_freep) char *text = o2_doc_dump(note);

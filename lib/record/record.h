@@ -232,6 +232,8 @@ O2_MUST_CHECK int o2_record_touch_many(struct o2_record *record, struct o2_recor
 				       struct o2_err *err);
 /* Is this object of A held by this transaction? Its undo, to be freed; NULL if not. { "undo": merge patch, "ready": pods, ... } */
 struct o2_doc *o2_record_undo_of(const struct o2_record *record, const struct o2_doc *object);
+/* Does this transaction hold it, and is it still as that left it? */
+bool o2_record_is_as_held(const struct o2_record *record, const struct o2_doc *object);
 /* The annotation's value and label's name, for whoever reads A while it is held. */
 #define O2_RECORD_HELD_LABEL "os2os.io/held"
 #define O2_RECORD_UNDO_ANNOTATION "os2os.io/undo"

@@ -47,11 +47,7 @@ static int see_frozen(struct o2_record *record, struct o2_err *err)
 		o2_err_clear(err);
 		if (!now || strcmp(o2_doc_str(now, "/metadata/uid", ""), entry->uid) != 0)
 			continue;
-		O2_AUTO(o2_doc_freep) struct o2_doc *note = o2_record_undo_of(record, now);
-		O2_AUTO(o2_doc_freep) struct o2_doc *as_held = o2_doc_copy(now);
-		if (note)
-			o2_doc_merge(&as_held, o2_doc_member(note, "do"));
-		if (!note || !o2_doc_equal(as_held, now))
+		if (!o2_record_is_as_held(record, now))
 			return o2_fail(err, O2_ECONFLICT,
 				       "%s %s/%s on A is no longer as the migration froze it: "
 				       "somebody uses it; delete by hand what is not needed",

@@ -72,14 +72,6 @@ void o2_volume_free(struct o2_volume_set *set)
 	free(set);
 }
 
-bool o2_volume_is_direct(const struct o2_volume_set *set)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (set->members[i].pair.route == O2_VOLUME_RELAYED)
-			return false;
-	return true;
-}
-
 int o2_volume_round(struct o2_volume_set *set, bool final, struct o2_volume_stats *out_stats,
 		    struct o2_err *err)
 {

@@ -109,9 +109,6 @@ O2_MUST_CHECK int o2_volume_close(struct o2_volume_set *set, struct o2_err *err)
 void o2_volume_free(struct o2_volume_set *set);
 O2_DEFINE_FREEP(struct o2_volume_set, o2_volume_free)
 
-/* Is every group's channel straight from mover to mover? */
-bool o2_volume_is_direct(const struct o2_volume_set *set);
-
 /* --- what is pure: for the plan, and for tests --------------------------------------------------------------------------- */
 
 /* Names in the cluster. Callers free. */

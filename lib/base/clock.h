@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Milliseconds of CLOCK_MONOTONIC. */
+/* Microseconds and milliseconds of CLOCK_MONOTONIC. */
+int64_t o2_clock_us(void);
 int64_t o2_clock_ms(void);
 /* Seconds since 1970, UTC. */
 int64_t o2_clock_unix(void);

@@ -2,7 +2,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include "base/alloc.h"
 #include "crypto/crypto.h"
@@ -72,16 +71,4 @@ void o2_sha256_final(struct o2_sha256 *hash, char out[O2_SHA256_HEX_SIZE])
 	to_hex(digest, out);
 	EVP_MD_CTX_free(hash->context);
 	free(hash);
-}
-
-void o2_random_bytes(void *out, size_t len)
-{
-	unsigned char *p = out;
-
-	while (len > 0) {
-		int part = len < (1 << 20) ? (int)len : 1 << 20;
-		need(RAND_bytes(p, part));
-		p += part;
-		len -= (size_t)part;
-	}
 }

@@ -1,5 +1,7 @@
 /*
- * What the files of lib/http share. libcurl is known here and nowhere else.
+ * What the files of lib/http share. libcurl is known here and nowhere else; http.c, which keeps the calls and their order, knows it only
+ * through transfer.c. Whoever implements the functions of transfer.c, host.c and ws.c in another way takes libcurl's place: the
+ * simulator does.
  *
  * No callback of ours runs inside a callback of libcurl: what arrives is put aside (pending, finished) and handed over by
  * o2_http_poll() afterwards. So a callback may start, abandon and wait for other calls.
@@ -82,5 +84,27 @@ int o2_http_poll_fd(struct o2_http *http, int fd, short events, int timeout_ms);
 /* The same for several; `revents` is not set. */
 int o2_http_poll_fds(struct o2_http *http, const struct pollfd *fds, size_t count, int timeout_ms);
 
-/* Microseconds of CLOCK_MONOTONIC. */
-int64_t o2_http_now_us(void);
+/* --- transfer.c: one exchange --- */
+
+#define O2_HTTP_PENDING_BYTES ((size_t)1 << 20) /* of a stream: more waits in the connection */
+
+void o2_http_transfer_open(struct o2_http *http);
+void o2_http_transfer_close(struct o2_http *http);
+/* Begin. What comes is put into call->answer.body or call->pending, `finished` is set at the end, and o2_http_call_ready() tells. */
+void o2_http_transfer_begin(struct o2_http_call *call, const struct o2_http_request *request);
+/* Nothing comes any more; then what it holds is given back. */
+void o2_http_transfer_detach(struct o2_http_call *call);
+void o2_http_transfer_end(struct o2_http_call *call);
+/* A stream was paused, since too much was pending: go on. */
+void o2_http_transfer_resume(struct o2_http_call *call);
+/* Status and headers into call->answer. */
+void o2_http_transfer_head(struct o2_http_call *call);
+/* Why there is no answer; 0 if there is one. */
+int o2_http_transfer_explain(struct o2_http_call *call, struct o2_err *err);
+/* Move all of them on without waiting. */
+void o2_http_transfer_move(struct o2_http *http);
+/* Wait until something can move, or one of the descriptors can; true for the latter. */
+bool o2_http_transfer_wait(struct o2_http *http, const struct pollfd *fds, size_t count,
+			   int timeout_ms);
+/* http.c: there is something to be handed over. */
+void o2_http_call_ready(struct o2_http_call *call);

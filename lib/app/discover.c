@@ -189,10 +189,11 @@ static int judge_list(struct reading *r, const struct o2_kube_list *list)
 	unsigned flags = o2_app_rule_find(kind->group, kind->kind)->flags;
 	bool custom = flags & O2_APP_CUSTOM;
 
-	if (failure->code == 0 || failure->code == -O2_ENOTFOUND ||
-	    failure->code == -O2_EUNSUPPORTED || failure->number == 405)
-		return 0; /* the kind vanished meanwhile, or can't be listed after all */
-	bool refused = failure->code == -O2_EAUTH && failure->number == 403;
+	if (failure->code == 0 || failure->code == -O2_EUNSUPPORTED || failure->number == 405)
+		return 0; /* it can't be listed after all */
+	/* 404: the server named the kind a moment ago. Whether it went for good or the answer is a mistake, nothing is left out in silence. */
+	bool refused = failure->code == -O2_ENOTFOUND ||
+		       (failure->code == -O2_EAUTH && failure->number == 403);
 	if (!refused && !(custom && failure->number == 503)) {
 		*r->err = *failure;
 		return r->err->code;
@@ -203,8 +204,11 @@ static int judge_list(struct reading *r, const struct o2_kube_list *list)
 	char *subject = list->ns ? o2_xasprintf("%s in %s", full, list->ns) : o2_xstrdup(full);
 	O2_AUTO(o2_freep)
 	char *remedy =
-		o2_xasprintf("get the right to list %s, or leave them out: --exclude-kind %s",
-			     kind->resource, full);
+		failure->code == -O2_ENOTFOUND
+			? o2_xasprintf("try again, or leave them out: --exclude-kind %s", full)
+			: o2_xasprintf(
+				  "get the right to list %s, or leave them out: --exclude-kind %s",
+				  kind->resource, full);
 	if (list->ns)
 		o2_app_note_add(r->app, subject, flags & O2_APP_RARE ? 0 : O2_APP_NOTE_BLOCKS,
 				remedy, "can't be listed: %s", failure->message);

@@ -259,8 +259,10 @@ int o2_kube_pipe_pump(struct o2_kube_pipe *const *pipes, size_t count, int timeo
 		reads[open] = !pipes[i]->held;
 		sockets[open++] = pipes[i]->remote.ws;
 	}
-	if (!moved)
+	if (!moved && open > 0)
 		o2_http_ws_wait(sockets, reads, open, timeout_ms);
+	else if (!moved) /* nothing can come: whoever waits for something else asks again */
+		o2_clock_sleep_ms(timeout_ms);
 	free(sockets);
 	free(reads);
 	return o2_cancel_check(err);

@@ -15,7 +15,8 @@
 	5 /* a server that restarts; longer than that is the caller's to wait for */
 #define ATTEMPTS_PATIENT 2 /* where the caller waits by itself */
 #define WAIT_MAX_MS 30000
-#define GRACE_MS 3000 /* for writes in flight at a cancel request */
+#define ATTEMPTS_UNSERVED 3 /* 0.3 s in all */
+#define GRACE_MS 3000       /* for writes in flight at a cancel request */
 #define POLL_MS 250
 
 static void send_request(struct o2_kube_request *request);
@@ -80,7 +81,21 @@ static bool retry_lost(struct o2_kube_request *request, const struct o2_err *cau
 	return true;
 }
 
-/* An answer that says that nothing happened: credentials out of date, or a server that asks to come back. */
+/*
+ * A 404 that names no object is about the path: the server does not serve the kind. It may not do so yet (it is starting, or another
+ * one behind the same address is), so that is believed only when it says so again: to take what is there for gone is the worst mistake.
+ */
+static bool is_unserved(const struct o2_http_answer *answer)
+{
+	O2_AUTO(o2_doc_freep)
+	struct o2_doc *status = answer->status == 404
+					? o2_doc_parse(answer->body.data, answer->body.len, NULL)
+					: NULL;
+
+	return answer->status == 404 && o2_doc_str(status, "/details/name", "")[0] == '\0';
+}
+
+/* An answer that says that nothing happened: credentials out of date, a server that asks to come back, or that may not be ready. */
 static bool retry_answer(struct o2_kube_request *request)
 {
 	struct o2_kube *kube = request->kube;
@@ -95,6 +110,10 @@ static bool retry_answer(struct o2_kube_request *request)
 			return false;
 		o2_http_answer_release(&request->answer);
 		send_request(request);
+		return true;
+	}
+	if (!request->on_data && request->attempts < ATTEMPTS_UNSERVED && is_unserved(answer)) {
+		send_later(request, backoff_ms(request->attempts));
 		return true;
 	}
 	if (answer->status == 429)

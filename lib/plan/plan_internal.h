@@ -89,6 +89,18 @@ O2_MUST_CHECK int o2_plan_await_stopped(struct o2_step_context *context,
 /* A moved application is as the freeze left it: held, unchanged, without pods. Errors: O2_ECONFLICT, naming what changed. */
 O2_MUST_CHECK int o2_plan_see_frozen(struct o2_step_context *context, struct o2_err *err);
 
+/*
+ * A is still what was planned. Errors: O2_ECONFLICT, naming what changed.
+ * last  before the decision: data that changed in ConfigMaps and the like are brought up to date in B.
+ */
+O2_MUST_CHECK int o2_plan_see_drift(struct o2_step_context *context, bool last, struct o2_err *err);
+
+/*
+ * Before the guard goes with the other helpers: it kept A's pods away, and whoever scaled A up past the last look before the decision would
+ * have both run then.
+ */
+O2_MUST_CHECK int o2_plan_keep_frozen(struct o2_record *record, struct o2_err *err);
+
 /* Which claims travel together: fills plan->groups. Reads where A's pods run. */
 O2_MUST_CHECK int o2_plan_make_groups(struct o2_plan *plan, struct o2_err *err);
 void o2_plan_group_release(struct o2_volume_group *group);

@@ -11,6 +11,7 @@ O2_STEP_APPLY(o2_step_decide_apply)
 	    o2_record_clear_helper_pods(context->record, O2_TARGET, err) < 0)
 		return err->code;
 	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
+	    (o2_plan_is_move(context->plan) && o2_plan_see_drift(context, true, err) < 0) ||
 	    o2_plan_see_frozen(context, err) < 0 || o2_record_decide(context->record, err) < 0)
 		return err->code;
 	return o2_record_mirror(context->record, err);
@@ -57,20 +58,27 @@ static void release_found(struct found *found)
 O2_STEP_APPLY(o2_step_release_apply)
 {
 	struct found found = { 0 };
-	int code = o2_record_sweep(context->record, keep, &found, err);
+	/*
+	 * The opening goes first: it says that something is still to be opened, and who comes later would look for what is opened by the label
+	 * that is taken off here.
+	 */
+	int code = o2_record_drop_opening(context->record, err);
 
 	(void)step;
 	/* Before the owner goes: an object that still refers to it would be collected with it. */
 	if (code == 0)
-		code = o2_record_release_many(context->record, found.items, found.count, err);
+		code = o2_record_sweep(context->record, keep, &found, err);
 	if (code == 0)
-		code = o2_record_drop_opening(context->record, err);
+		code = o2_record_release_many(context->record, found.items, found.count, err);
 	release_found(&found);
 	return code;
 }
 
 O2_STEP_APPLY(o2_step_finish_apply)
 {
+	if (o2_record_kube(context->record, O2_SOURCE) &&
+	    o2_plan_keep_frozen(context->record, err) < 0)
+		return err->code;
 	/* The report goes into the record with the very write that ends it, so this step can only say of itself that it is done. */
 	step->state = O2_STEP_DONE;
 	O2_AUTO(o2_doc_freep)

@@ -230,7 +230,9 @@ static int await_jobs(struct o2_step_context *context, struct o2_err *err)
 
 O2_STEP_APPLY(o2_step_pause_apply)
 {
-	if (o2_plan_hold_pausers(context, err) < 0 || hold_step(context, step, err) < 0 ||
+	/* What changed while the data travelled shows before A stands still. */
+	if ((o2_plan_is_move(context->plan) && o2_plan_see_drift(context, false, err) < 0) ||
+	    o2_plan_hold_pausers(context, err) < 0 || hold_step(context, step, err) < 0 ||
 	    await_jobs(context, err) < 0)
 		return err->code;
 	return o2_plan_carry_runs(context, step, err);
@@ -267,6 +269,25 @@ static struct o2_record_object *objects_of(const struct o2_record *record,
 			};
 	}
 	return objects;
+}
+
+int o2_plan_keep_frozen(struct o2_record *record, struct o2_err *err)
+{
+	static const enum o2_step_id stopping[] = { O2_STEP_PAUSE, O2_STEP_FREEZE };
+	int code = 0;
+
+	for (size_t s = 0; s < O2_COUNT(stopping) && code == 0; s++) {
+		size_t count, object_count;
+		O2_AUTO(o2_freep)
+		const struct o2_record_entry **entries =
+			o2_step_entries(record, stopping[s], &count);
+		struct o2_record_object *objects =
+			objects_of(record, entries, count, &object_count);
+
+		code = o2_record_hold_again(record, objects, object_count, err);
+		free(objects);
+	}
+	return code;
 }
 
 /* The options as R1 has them. The strings belong to the document. */
@@ -308,14 +329,15 @@ O2_STEP_UNDO(o2_step_pause_undo)
 struct sets {
 	struct o2_record_object *items;
 	size_t count, cap;
+	bool with_pods; /* all that want pods, not only those with copied annotations */
 };
 
 static int see_set(void *arg, const struct o2_kube_kind *kind, struct o2_doc *set)
 {
 	struct sets *sets = arg;
+	bool has_copy = o2_doc_at(set, "/metadata/annotations/os2os.io~1undo") != NULL;
 
-	if (!set || (o2_doc_int(set, "/spec/replicas", 0) == 0 &&
-		     !o2_doc_at(set, "/metadata/annotations/os2os.io~1undo")))
+	if (!set || !(has_copy || (sets->with_pods && o2_doc_int(set, "/spec/replicas", 0) > 0)))
 		return 0;
 	O2_GROW(sets->items, sets->count, sets->cap);
 	sets->items[sets->count++] = (struct o2_record_object){
@@ -326,11 +348,11 @@ static int see_set(void *arg, const struct o2_kube_kind *kind, struct o2_doc *se
 	return 0;
 }
 
-static int wake_controllers(struct o2_record *record, struct o2_err *err)
+static int wake_controllers(struct o2_record *record, bool with_pods, struct o2_err *err)
 {
 	const struct o2_strs *namespaces = &o2_record_head(record)->source_namespaces;
 	struct o2_kube *kube = o2_record_kube(record, O2_SOURCE);
-	struct sets sets = { 0 };
+	struct sets sets = { .with_pods = with_pods };
 	int code = 0;
 
 	for (size_t i = 0; i < namespaces->count && code == 0; i++) {
@@ -415,11 +437,12 @@ O2_STEP_UNDO(o2_step_freeze_undo)
 			continue;
 		code = give_back(record, wave, selected, err);
 		if (code == 0)
-			code = wake_controllers(record, err);
+			code = wake_controllers(record, true, err);
 		if (code == 0)
 			code = see_serving(record, wave, selected, err);
 	}
-	return code;
+	/* A controller that had lost its server may have copied the undo once more from what it remembered. */
+	return code < 0 ? code : wake_controllers(record, false, err);
 }
 
 /* A copy has the data: A goes on. */

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "kube/health.h"
 
-#define SETTLE_TIMEOUT_MS 20000
+#define SETTLE_TIMEOUT_MS 60000 /* a controller manager that fails over takes half of that */
 #define SETTLE_POLL_MS 50
 
 O2_STEP_CHECK(o2_step_namespace_check)

@@ -1,6 +1,8 @@
 /* Looking for records of transactions in a cluster. */
 #include "record/record_internal.h"
 
+#include "base/log.h"
+
 struct search {
 	o2_record_found_fn *fn;
 	void *arg;
@@ -62,6 +64,44 @@ int o2_record_find(struct o2_kube *kube, const struct o2_strs *namespaces, o2_re
 
 	return list_roles(kube, namespaces, O2_RECORD_LABEL_ROLE " in (source,target)", offer,
 			  &search, err);
+}
+
+/* The transaction's id of each. */
+struct mark_search {
+	int (*fn)(void *arg, const char *id);
+	void *arg;
+};
+
+static int offer_mark(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
+{
+	const struct mark_search *search = arg;
+
+	(void)kind;
+	return item ? search->fn(search->arg,
+				 o2_doc_str(item, "/metadata/labels/os2os.io~1txn", ""))
+		    : 0;
+}
+
+int o2_record_find_marks(struct o2_kube *kube, const struct o2_strs *namespaces,
+			 int (*fn)(void *arg, const char *id), void *arg, struct o2_err *err)
+{
+	struct mark_search search = { fn, arg };
+	struct o2_kube_list spaces = { .kind = o2_record_kind(kube, "Namespace"),
+				       .selector = O2_RECORD_LABEL_TXN,
+				       .fn = offer_mark,
+				       .arg = &search };
+	int code = list_roles(kube, namespaces, O2_RECORD_LABEL_ROLE " in (lock,owner)", offer_mark,
+			      &search, err);
+
+	if (code == 0)
+		code = o2_kube_list(kube, &spaces, err);
+	o2_kube_list_release(&spaces);
+	if (code != -O2_EAUTH)
+		return code;
+	/* Who may not list them all never made one. */
+	o2_log(O2_DEBUG, "%s", err->message);
+	o2_err_clear(err);
+	return 0;
 }
 
 struct lock_search {

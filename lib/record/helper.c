@@ -47,7 +47,7 @@ static void release(struct found *found)
 	free(found->items);
 }
 
-/* One kind in one namespace (NULL: cluster scope). What may not be listed can't have been made either. */
+/* One kind in one namespace (NULL: cluster scope). */
 static int find(struct o2_record *record, enum o2_side side, const struct o2_kube_kind *kind,
 		const char *ns, struct found *found, struct o2_err *err)
 {
@@ -64,7 +64,8 @@ static int find(struct o2_record *record, enum o2_side side, const struct o2_kub
 		int code = o2_kube_list(record->kube[side], &list, err);
 
 		o2_kube_list_release(&list);
-		if (code == -O2_EAUTH || code == -O2_ENOTFOUND) {
+		if (code == -O2_ENOTFOUND ||
+		    (code == -O2_EAUTH && o2_record_may_never_list(record, side, kind, ns))) {
 			o2_err_clear(err);
 			return 0;
 		}

@@ -253,18 +253,24 @@ static struct o2_doc *touch_patch(struct o2_record *record, const struct o2_reco
 	return patch;
 }
 
-/* The undo is taken along: a Deployment's controller copies annotations to its ReplicaSets and never takes them back. */
+/* An undo that nobody holds: a Deployment's controller copies annotations, but not labels, to its ReplicaSets and never takes them back. */
+static bool has_copied_undo(const struct o2_doc *now)
+{
+	return o2_doc_at(now, UNDO) && !o2_doc_at(now, HELD);
+}
+
+/* Such copies are taken along. Another transaction's undo is never touched. */
 static struct o2_doc *untouch_patch(struct o2_record *record, const struct o2_record_object *object,
 				    const struct o2_doc *now, const char *mark, struct o2_err *err)
 {
 	struct o2_doc *patch;
 
 	(void)object, (void)mark, (void)err;
-	if (is_held(record, now) || (!o2_doc_at(now, TOUCHED) && !o2_doc_at(now, UNDO)))
+	if (is_held(record, now) || (!o2_doc_at(now, TOUCHED) && !has_copied_undo(now)))
 		return NULL;
 	patch = o2_doc_object_new();
 	o2_doc_put(patch, TOUCHED, o2_doc_null_new());
-	if (o2_doc_at(now, UNDO))
+	if (has_copied_undo(now))
 		o2_doc_put(patch, UNDO, o2_doc_null_new());
 	return patch;
 }
@@ -280,6 +286,25 @@ static int pass(struct o2_record *record, struct o2_record_object *objects, size
 					 .absent_is_fine = true };
 
 	return o2_record_swap_many(record, &batch, state, err);
+}
+
+static struct o2_doc *again_patch(struct o2_record *record, const struct o2_record_object *object,
+				  const struct o2_doc *now, const char *mark, struct o2_err *err)
+{
+	O2_AUTO(o2_doc_freep) struct o2_doc *note = o2_record_undo_of(record, now);
+
+	(void)mark, (void)err;
+	if (!note || o2_record_is_as_held(record, now))
+		return NULL;
+	o2_log(O2_WARN, "%s '%s' in %s was started while it is frozen; it is stopped again",
+	       object->kind->kind, object->name, o2_kube_name(record->kube[O2_SOURCE]));
+	return o2_doc_copy(o2_doc_member(note, "do"));
+}
+
+int o2_record_hold_again(struct o2_record *record, struct o2_record_object *objects, size_t count,
+			 struct o2_err *err)
+{
+	return pass(record, objects, count, again_patch, O2_STATE_COMMITTED, err);
 }
 
 int o2_record_touch_many(struct o2_record *record, struct o2_record_object *objects, size_t count,

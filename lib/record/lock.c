@@ -46,7 +46,8 @@ int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, 
 	(void)!o2_kube_write_one(kube, &write, NULL);
 	code = o2_record_settle_create(record, kube, &write, NULL, err);
 	o2_doc_free(write.result);
-	if (code == 0)
+	/* Also if nobody knows whether it was made: then it is looked for in the end. */
+	if (code == 0 || code == -O2_ETRANSIENT || code == -O2_ECANCELED)
 		o2_strs_add_unique(&record->locks[side], ns);
 	if (code != -O2_ECONFLICT)
 		return code;
@@ -76,6 +77,46 @@ int o2_record_discard(struct o2_record *record, struct o2_err *err)
 		}
 	}
 	return 0;
+}
+
+/*
+ * The transaction may be about to write its R1: a closed one in that name keeps it from that. Locks are made first, so R1 would be in one
+ * of the namespaces that are locked.
+ */
+static int bar_record(struct o2_record *record, const char *ns, struct o2_err *err)
+{
+	struct o2_kube *kube = record->kube[O2_SOURCE];
+	char stamp[33];
+
+	o2_strs_add(&record->head.source_namespaces, ns);
+	record->head.state = O2_STATE_ABORTED;
+	record->head.clean = true;
+	record->head.created = record->head.changed = o2_clock_unix();
+	o2_record_make_stamp(stamp);
+	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
+	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
+				       .kind = o2_record_kind(kube, "ConfigMap"),
+				       .ns = ns,
+				       .body = map };
+	struct o2_doc *there = NULL;
+
+	(void)!o2_kube_write_one(kube, &write, NULL);
+	int code = o2_record_settle_create(record, kube, &write, &there, err);
+	bool is_begun = code == 0 && strcmp(o2_doc_str(there, "/data/state", ""), "ABORTED") != 0;
+	o2_doc_free(write.result);
+	o2_doc_free(there);
+	return is_begun ? o2_fail(err, O2_EBUSY,
+				  "transaction %s has begun meanwhile: its process lives",
+				  record->head.id)
+			: code;
+}
+
+int o2_record_bar(struct o2_kube *kube, const char *ns, const char *id, struct o2_err *err)
+{
+	O2_AUTO(o2_record_freep) struct o2_record *record = o2_record_new(kube, kube, "");
+
+	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
+	return bar_record(record, ns, err);
 }
 
 int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id, struct o2_err *err)

@@ -6,6 +6,8 @@
  */
 #include "record/record_internal.h"
 
+#include "base/log.h"
+
 char *o2_record_owner_name(const struct o2_record *record)
 {
 	return o2_xasprintf("os2os-own-%s", record->head.id);
@@ -38,6 +40,33 @@ static int create(struct o2_record *record, enum o2_side side, const char *kind,
 	return code;
 }
 
+/*
+ * These have no owner that would collect them. So who made one looks at R1 once more: if somebody else ended the transaction meanwhile, it
+ * takes back what it made.
+ */
+static int create_watched(struct o2_record *record, enum o2_side side, const char *kind,
+			  const char *ns, const struct o2_doc *body, struct o2_doc **out,
+			  struct o2_err *err)
+{
+	struct o2_kube *kube = record->kube[side];
+	struct o2_err taken = { 0 };
+
+	if (create(record, side, kind, ns, body, out, err) < 0)
+		return err->code;
+	if (record->kube[O2_SOURCE] == NULL || record->head.state != O2_STATE_OPEN ||
+	    o2_record_check(record, O2_STATE_OPEN, err) == 0)
+		return 0;
+	if (out) {
+		o2_doc_free(*out);
+		*out = NULL;
+	}
+	if (err->code == -O2_ECONFLICT &&
+	    o2_record_delete_own(record, kube, o2_record_kind(kube, kind), ns,
+				 o2_doc_str(body, "/metadata/name", ""), &taken) < 0)
+		o2_log(O2_WARN, "%s", taken.message);
+	return err->code;
+}
+
 int o2_record_create_namespace(struct o2_record *record, const char *ns,
 			       const struct o2_doc *object, struct o2_err *err)
 {
@@ -48,7 +77,7 @@ int o2_record_create_namespace(struct o2_record *record, const char *ns,
 	o2_doc_put_str(body, "/kind", "Namespace");
 	o2_doc_put_str(body, "/metadata/name", ns);
 	o2_record_mark(record, body, NULL);
-	return create(record, O2_TARGET, "Namespace", NULL, body, NULL, err);
+	return create_watched(record, O2_TARGET, "Namespace", NULL, body, NULL, err);
 }
 
 int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
@@ -57,8 +86,8 @@ int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
 
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_TARGET, stamp);
-	return create(record, O2_TARGET, "ConfigMap", o2_record_home(record, O2_TARGET), map, NULL,
-		      err);
+	return create_watched(record, O2_TARGET, "ConfigMap", o2_record_home(record, O2_TARGET),
+			      map, NULL, err);
 }
 
 int o2_record_create_owner(struct o2_record *record, enum o2_side side, const char *ns,
@@ -72,7 +101,7 @@ int o2_record_create_owner(struct o2_record *record, enum o2_side side, const ch
 	/* Not collected while it is still needed, should somebody delete it by hand. */
 	o2_doc_put(map, "/metadata/finalizers", o2_doc_array_new());
 	o2_doc_append_str(o2_doc_at(map, "/metadata/finalizers"), O2_RECORD_FINALIZER);
-	if (create(record, side, "ConfigMap", ns, map, &made, err) < 0)
+	if (create_watched(record, side, "ConfigMap", ns, map, &made, err) < 0)
 		return err->code;
 	o2_doc_set_str(record->owners[side], ns, o2_doc_str(made, "/metadata/uid", ""));
 	o2_doc_free(made);

@@ -199,8 +199,16 @@ int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begi
 	(void)!o2_kube_write_one(kube, &write, NULL);
 	int code = o2_record_settle_create(record, kube, &write, &made, err);
 	o2_doc_free(write.result);
+	if (code == 0 && strcmp(o2_doc_str(made, "/data/stamp", ""), stamp) != 0) {
+		/* Barred by a recovery that took us for dead before it, or taken over by one right after it. */
+		record->is_lost = strcmp(o2_doc_str(made, "/data/state", ""), "ABORTED") != 0;
+		o2_doc_free(made);
+		made = NULL;
+		code = o2_fail(err, O2_ECONFLICT, "a recovery took transaction %s for dead",
+			       head->id);
+	}
 	if (code < 0) {
-		if (code != -O2_ETRANSIENT)
+		if (code != -O2_ETRANSIENT && !record->is_lost)
 			head->state = O2_STATE_ABSENT;
 		return o2_prefix(err, "cannot write the record");
 	}

@@ -213,6 +213,9 @@ O2_MUST_CHECK int o2_record_clear_helper_pods(struct o2_record *record, enum o2_
  */
 O2_MUST_CHECK int o2_record_hold_many(struct o2_record *record, struct o2_record_object *objects,
 				      size_t count, struct o2_err *err);
+/* What is held, and was changed by somebody else so that it holds no longer, is held again (COMMITTED). Absent is success. */
+O2_MUST_CHECK int o2_record_hold_again(struct o2_record *record, struct o2_record_object *objects,
+				       size_t count, struct o2_err *err);
 /*
  * Give back what is held: the undo is applied, field by field where nobody else changed it meanwhile (those are warned about and stay as
  * they are), then marks go and managedFields return (U15). What is not held is touched instead: two writes that move its version, so
@@ -329,6 +332,19 @@ O2_MUST_CHECK int o2_record_discard(struct o2_record *record, struct o2_err *err
 typedef int o2_record_lock_fn(void *arg, const char *ns, const char *id, enum o2_side side);
 O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces,
 				       o2_record_lock_fn *fn, void *arg, struct o2_err *err);
+/*
+ * The transactions of locks, owners and labelled namespaces: what a request that was long on its way leaves behind, if it arrives after the end.
+ * fn may be told of an id several times.
+ */
+O2_MUST_CHECK int o2_record_find_marks(struct o2_kube *kube, const struct o2_strs *namespaces,
+				       int (*fn)(void *arg, const char *id), void *arg,
+				       struct o2_err *err);
+/*
+ * Before that: see to it that a transaction that holds the lock of a namespace of A, and has no R1, never writes one there.
+ * Errors  O2_EBUSY: it has one now.
+ */
+O2_MUST_CHECK int o2_record_bar(struct o2_kube *kube, const char *ns, const char *id,
+				struct o2_err *err);
 /* Remove lock and write set of a transaction that has neither R1 nor R2: it died before its first effect. */
 O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id,
 					 struct o2_err *err);

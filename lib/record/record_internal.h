@@ -27,7 +27,8 @@ struct o2_record {
 	size_t entry_count, entry_cap;
 	struct o2_doc *owners[O2_SIDE_COUNT]; /* namespace -> uid of its owner */
 	char *resource_version;               /* of R1, as last read or written */
-	struct o2_strs locks[O2_SIDE_COUNT];  /* namespaces that this process locked */
+	bool is_lost; /* somebody else has it since before it was known here */
+	struct o2_strs locks[O2_SIDE_COUNT]; /* namespaces that this process locked */
 	bool source_lost; /* A did not answer after the decision; it is not asked again */
 	int patience_ms;
 	bool haste;
@@ -135,3 +136,7 @@ O2_MUST_CHECK int o2_record_write_set_drop(struct o2_record *record, struct o2_e
 /* Have the volumes of those claims among the objects that are ours go with their claims. Failures are warnings. */
 void o2_record_reclaim_volumes(struct o2_record *record, const struct o2_record_object *objects,
 			       size_t count);
+
+/* Is a refusal to list what this user's rights say? What they may never list they can't have made. False if that can't be asked. */
+bool o2_record_may_never_list(struct o2_record *record, enum o2_side side,
+			      const struct o2_kube_kind *kind, const char *ns);

@@ -86,6 +86,9 @@ static int swap_from(struct o2_record *record, enum o2_record_state before, stru
 	struct o2_record_wait wait = { 0 };
 	char stamp[33];
 
+	if (record->is_lost)
+		return o2_fail(err, O2_ECONFLICT, "transaction %s was taken over by somebody else",
+			       record->head.id);
 	o2_record_make_stamp(stamp);
 	record->head.changed = o2_clock_unix();
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
@@ -233,6 +236,16 @@ int o2_record_take_over(struct o2_record *record, struct o2_err *err)
 	return code;
 }
 
+/* Would R2 go back in time? A slow process must not open again what another has closed. */
+static bool is_ahead(const struct o2_doc *map, enum o2_record_state state)
+{
+	const char *now = o2_doc_str(map, "/data/state", "");
+	bool closed = strcmp(o2_doc_str(map, "/data/clean", ""), "true") == 0;
+
+	return state == O2_STATE_COMMITTED && closed &&
+	       strcmp(now, o2_record_state_name(O2_STATE_DONE)) == 0;
+}
+
 int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
@@ -261,6 +274,8 @@ int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 			o2_err_clear(err);
 			return 0;
 		}
+		if (is_ahead(now, record->head.state))
+			return 0;
 		o2_doc_put_str(next, "/metadata/resourceVersion",
 			       o2_doc_str(now, "/metadata/resourceVersion", ""));
 		code = o2_kube_write_one(kube, &write, err);

@@ -46,6 +46,42 @@ static size_t plan_lists(struct o2_record *record, struct sweep *sweep, const ch
 	return count;
 }
 
+bool o2_record_may_never_list(struct o2_record *record, enum o2_side side,
+			      const struct o2_kube_kind *kind, const char *ns)
+{
+	struct o2_kube_access access = {
+		.verb = "list", .group = kind->group, .resource = kind->resource, .ns = ns
+	};
+
+	o2_kube_can_many(record->kube[side], &access, 1);
+	return access.err.code == 0 && !access.allowed;
+}
+
+/* Did the transaction mean to make objects of this kind? */
+static bool is_expected(const struct o2_record *record, const struct o2_kube_kind *kind)
+{
+	for (size_t i = 0; i < record->entry_count; i++) {
+		const struct o2_record_entry *entry = &record->entries[i];
+
+		if (entry->side == O2_TARGET && strcmp(entry->kind, kind->kind) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Of a kind that may not be listed nothing was made, unless the write set names it: then its objects are there, and to pass them over would
+ * leave them behind, or leave them to the owner's end. A kind that is not served (any more) has none.
+ */
+static bool may_pass_over(struct o2_record *record, const struct o2_kube_list *list)
+{
+	bool refused = list->err.code == -O2_EAUTH && list->err.number == 403;
+
+	return list->err.code == -O2_ENOTFOUND ||
+	       (refused && !is_expected(record, list->kind) &&
+		o2_record_may_never_list(record, O2_TARGET, list->kind, list->ns));
+}
+
 int o2_record_sweep(struct o2_record *record, o2_kube_item_fn *fn, void *arg, struct o2_err *err)
 {
 	struct sweep sweep = { fn, arg };
@@ -58,7 +94,7 @@ int o2_record_sweep(struct o2_record *record, o2_kube_item_fn *fn, void *arg, st
 	for (size_t i = 0; i < count; i++) {
 		int outcome = lists[i].err.code;
 
-		if (outcome == -O2_EAUTH || outcome == -O2_ENOTFOUND)
+		if (outcome < 0 && may_pass_over(record, &lists[i]))
 			o2_log(O2_DEBUG, "%s", lists[i].err.message);
 		else if (outcome < 0 && code == 0) {
 			*err = lists[i].err;

@@ -182,9 +182,10 @@ static int gather_all(struct gather *gather, struct o2_kube *source, struct o2_k
 	if ((source && o2_kube_cluster_id(source, gather->cluster[O2_SOURCE], err) < 0) ||
 	    (target && o2_kube_cluster_id(target, gather->cluster[O2_TARGET], err) < 0))
 		return err->code;
-	if (source && look(gather, source, O2_SOURCE, gather->asked, err) < 0)
-		return err->code;
+	/* R2 before R1: with the decision taken between the two looks, R2 must not seem to be ahead of R1. */
 	if (target && look_through_target(gather, target, err) < 0)
+		return err->code;
+	if (source && look(gather, source, O2_SOURCE, gather->asked, err) < 0)
 		return err->code;
 	return look_for_other(gather, source, target, err);
 }

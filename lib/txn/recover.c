@@ -36,13 +36,31 @@ static int see_lock(void *arg, const char *ns, const char *id, enum o2_side side
 	return 0;
 }
 
+/* Something of a transaction that is closed: it arrived late. */
+static int see_mark(void *arg, const char *id)
+{
+	struct o2_txn_list *list = arg;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct o2_txn_entry *entry = &list->items[i];
+
+		if (strcmp(entry->id, id) == 0 && entry->clean) {
+			entry->clean = false;
+			entry->has_leftovers = true;
+		}
+	}
+	return 0;
+}
+
 static int look_around(struct o2_kube *source, struct o2_kube *target,
 		       const struct o2_strs *namespaces, struct o2_txn_list *list,
 		       struct o2_err *err)
 {
 	struct strays strays = { list };
 
-	if (o2_txn_find(source, target, namespaces, list, err) < 0)
+	if (o2_txn_find(source, target, namespaces, list, err) < 0 ||
+	    (source && o2_record_find_marks(source, namespaces, see_mark, list, err) < 0) ||
+	    (target && o2_record_find_marks(target, NULL, see_mark, list, err) < 0))
 		return err->code;
 	return source ? o2_record_find_locks(source, namespaces, see_lock, &strays, err) : 0;
 }
@@ -132,6 +150,11 @@ static int clear_stray(struct recovery *recovery, struct o2_err *err)
 	struct clearing source = { recovery->source, recovery->found->id, err };
 	struct clearing target = { recovery->target, recovery->found->id, err };
 
+	for (size_t i = 0; i < recovery->found->source_namespaces.count; i++) {
+		if (o2_record_bar(recovery->source, recovery->found->source_namespaces.items[i],
+				  recovery->found->id, err) < 0)
+			return err->code;
+	}
 	/* B's lock is made before R1 too, where its namespace exists. */
 	if ((recovery->target &&
 	     o2_record_find_locks(recovery->target, NULL, clear_lock, &target, err) < 0) ||
@@ -144,12 +167,58 @@ static int clear_stray(struct recovery *recovery, struct o2_err *err)
 	return 0;
 }
 
+static int forward(struct recovery *recovery, struct o2_err *err);
+
+/* The takeover found that somebody else came to the end since we looked. */
+static int conclude_closed(struct recovery *recovery)
+{
+	const struct o2_record *record = recovery->record;
+	bool undone = o2_record_head(record)->state == O2_STATE_ABORTED;
+
+	o2_txn_conclude(recovery->result, undone ? O2_TXN_UNDONE : O2_TXN_DONE, record,
+			"transaction %s was closed meanwhile; nothing is to be done",
+			o2_record_id(record));
+	return 0;
+}
+
+/* Whoever asked to go back comes too late. */
+static int refuse_backwards(struct recovery *recovery, struct o2_err *err)
+{
+	o2_txn_conclude(recovery->result, O2_TXN_COMMITTED, recovery->record,
+			"finish it with 'os2os resume %s'; to go back, migrate from B to A",
+			recovery->found->id);
+	return o2_fail(err, O2_ECONFLICT,
+		       "transaction %s was decided: B has the application, and it can't be undone",
+		       recovery->found->id);
+}
+
+/* The takeover found that its former process, or somebody else, had decided since we looked: now only forward. */
+static int go_on_decided(struct recovery *recovery, struct o2_err *err)
+{
+	enum o2_txn_wish wish = recovery->wish->wish;
+
+	o2_log(O2_INFO, "transaction %s was decided meanwhile", recovery->found->id);
+	return wish == O2_TXN_ROLLBACK || wish == O2_TXN_CANCEL ? refuse_backwards(recovery, err)
+								: forward(recovery, err);
+}
+
+static bool is_decided(const struct o2_record *record)
+{
+	enum o2_record_state state = o2_record_head(record)->state;
+
+	return state == O2_STATE_COMMITTED || state == O2_STATE_DONE;
+}
+
 static int undo(struct recovery *recovery, const char *words, struct o2_err *err)
 {
 	struct o2_record *record = recovery->record;
 
 	if (o2_record_take_over(record, err) < 0)
 		return err->code;
+	if (o2_record_head(record)->clean)
+		return conclude_closed(recovery);
+	if (is_decided(record))
+		return go_on_decided(recovery, err);
 	if (o2_txn_undo(record, words, NULL, err) < 0) {
 		o2_txn_conclude(recovery->result, O2_TXN_HALFWAY, record,
 				"the undo is not complete; run 'os2os recover %s' again",
@@ -182,6 +251,10 @@ static int forward(struct recovery *recovery, struct o2_err *err)
 	bool with_source = o2_record_kube(record, O2_SOURCE) != NULL;
 	int code = with_source ? o2_record_take_over(record, err) : 0;
 
+	if (code == 0 && with_source && o2_record_head(record)->clean) {
+		o2_plan_options_release(&options);
+		return conclude_closed(recovery);
+	}
 	if (code == 0)
 		code = o2_txn_finish_forward(&context, err);
 	o2_plan_options_release(&options);
@@ -212,7 +285,11 @@ static int run_again(struct recovery *recovery, struct o2_plan *plan,
 	};
 	int code = o2_record_take_over(record, err);
 
+	if (code == 0 && is_decided(record))
+		return go_on_decided(recovery, err);
 	o2_log(O2_INFO, "the plan is still the same: it goes on");
+	if (code == 0)
+		code = o2_record_check(record, O2_STATE_OPEN, err);
 	/* B may have run on the data that travelled: it stops, and what it wrote is overwritten by the next round. */
 	if (code == 0 && o2_plan_freezes(plan))
 		code = o2_txn_stop_target(record, err);
@@ -341,6 +418,40 @@ static int finalize(struct recovery *recovery, struct o2_err *err)
 	return 0;
 }
 
+/* B does not answer: A is given back, and B is cleaned when it is there again. */
+static int abort_now(struct recovery *recovery, const struct o2_decision *decision,
+		     struct o2_err *err)
+{
+	struct o2_record *record = recovery->record;
+
+	if (o2_record_take_over(record, err) < 0)
+		return err->code;
+	if (is_decided(record))
+		return go_on_decided(recovery, err);
+	if (o2_record_abort(record, decision->words, err) < 0 || o2_txn_thaw(record, err) < 0)
+		return err->code;
+	return halt(recovery, decision, O2_TXN_HALFWAY, err);
+}
+
+/* Closed, but something of it arrived after its end. Undoing and finishing may be repeated. */
+static int tidy(struct recovery *recovery, struct o2_err *err)
+{
+	struct o2_record *record = recovery->record;
+	bool undone = recovery->found->source_state == O2_STATE_ABORTED;
+	int code = o2_record_take_over(record, err);
+
+	if (code == 0 && undone)
+		code = o2_txn_undo(record, o2_record_head(record)->reason, NULL, err);
+	else if (code == 0)
+		code = o2_record_finish(record, NULL, err);
+	if (code == 0)
+		o2_txn_conclude(recovery->result, undone ? O2_TXN_UNDONE : O2_TXN_DONE, record,
+				"transaction %s was closed already; what arrived late of it was "
+				"removed",
+				o2_record_id(record));
+	return code;
+}
+
 static int act(struct recovery *recovery, const struct o2_decision *decision, struct o2_err *err)
 {
 	enum o2_txn_wish wish = recovery->wish->wish;
@@ -357,24 +468,12 @@ static int act(struct recovery *recovery, const struct o2_decision *decision, st
 	case O2_DECIDE_UNDO_BY_LABEL:
 		return o2_txn_undo_by_label(recovery->record, recovery->result, err);
 	case O2_DECIDE_ABORT_NOW:
-		if (o2_record_take_over(recovery->record, err) < 0 ||
-		    o2_record_abort(recovery->record, decision->words, err) < 0 ||
-		    o2_txn_thaw(recovery->record, err) < 0)
-			return err->code;
-		return halt(recovery, decision, O2_TXN_HALFWAY, err);
+		return abort_now(recovery, decision, err);
 	case O2_DECIDE_FORWARD:
 	case O2_DECIDE_FORWARD_ON_B:
-		if (wish == O2_TXN_ROLLBACK || wish == O2_TXN_CANCEL) {
-			o2_txn_conclude(
-				recovery->result, O2_TXN_COMMITTED, recovery->record,
-				"finish it with 'os2os resume %s'; to go back, migrate from B to A",
-				recovery->found->id);
-			return o2_fail(err, O2_ECONFLICT,
-				       "transaction %s was decided: B has the application, and it "
-				       "can't be undone",
-				       recovery->found->id);
-		}
-		return forward(recovery, err);
+		return wish == O2_TXN_ROLLBACK || wish == O2_TXN_CANCEL
+			       ? refuse_backwards(recovery, err)
+			       : forward(recovery, err);
 	case O2_DECIDE_WAIT_FOR_A:
 		return halt(recovery, decision, O2_TXN_IN_DOUBT, err);
 	case O2_DECIDE_WAIT_FOR_B:
@@ -391,6 +490,66 @@ static int act(struct recovery *recovery, const struct o2_decision *decision, st
 	return 0;
 }
 
+/* Nothing was found: but not to have asked a cluster is not the same as to know that there is none. */
+static int conclude_nothing(struct recovery *recovery, struct o2_err *err)
+{
+	bool half = !recovery->source || !recovery->target;
+	struct o2_err found = *err;
+
+	o2_txn_conclude(recovery->result, O2_TXN_NOTHING, NULL, "nothing was changed");
+	if (found.code != -O2_ENOTFOUND || !half)
+		return found.code;
+	o2_err_clear(err);
+	return o2_fail(
+		err, O2_ETRANSIENT,
+		"%s in %s; %s was not asked and may know of one: run it again when it answers",
+		found.message, recovery->source ? "A" : "B", recovery->source ? "B" : "A");
+}
+
+static int conclude_clean(struct recovery *recovery)
+{
+	const struct o2_txn_entry *found = recovery->found;
+
+	o2_txn_conclude(recovery->result,
+			found->source_state == O2_STATE_ABORTED ? O2_TXN_UNDONE : O2_TXN_DONE, NULL,
+			"transaction %s is closed; nothing is to be done", found->id);
+	snprintf(recovery->result->id, sizeof(recovery->result->id), "%s", found->id);
+	return 0;
+}
+
+static int carry_out(struct recovery *recovery, const struct o2_decision *decision,
+		     struct o2_err *err)
+{
+	const struct o2_txn_entry *found = recovery->found;
+	int code = 0;
+
+	if (decision->action != O2_DECIDE_CLEAR && decision->action != O2_DECIDE_WAIT_FOR_A)
+		code = load(recovery, err);
+	if (code == 0)
+		code = found->has_leftovers && recovery->record && recovery->source
+			       ? tidy(recovery, err)
+			       : act(recovery, decision, err);
+	if (code < 0 && !recovery->result->explanation)
+		o2_txn_conclude(recovery->result, O2_TXN_HALFWAY, recovery->record,
+				"it is as it was before; run the command again");
+	return code;
+}
+
+/* What was found is dealt with as the table says. */
+static int decide(struct recovery *recovery, struct o2_err *err)
+{
+	const struct o2_txn_entry *found = recovery->found;
+	const struct o2_decision *decision = o2_decision_of(
+		recovery->source ? (int)found->source_state : O2_DECISION_UNREACHABLE,
+		recovery->target ? (int)found->target_state : O2_DECISION_UNREACHABLE);
+
+	if (recovery->wish->wish == O2_TXN_FINALIZE)
+		return finalize(recovery, err);
+	if (recovery->wish->wish == O2_TXN_RECOVER)
+		o2_log(O2_INFO, "transaction %s: %s", found->id, decision->words);
+	return found->clean ? conclude_clean(recovery) : carry_out(recovery, decision, err);
+}
+
 int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 		   const struct o2_txn_recovery *wish, struct o2_txn_result *result,
 		   struct o2_err *err)
@@ -399,43 +558,12 @@ int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 		.source = source, .target = target, .wish = wish, .result = result
 	};
 	struct o2_txn_list list = { 0 };
-	const struct o2_decision *decision;
 	int64_t begin = o2_clock_ms();
 	int code = look_around(source, target, wish->namespaces, &list, err);
 
 	recovery.found =
 		code == 0 ? choose(&list, wish->id, wish->wish == O2_TXN_FINALIZE, err) : NULL;
-	if (!recovery.found) {
-		o2_txn_list_release(&list);
-		o2_txn_conclude(result, O2_TXN_NOTHING, NULL, "nothing was changed");
-		return err->code;
-	}
-	decision = o2_decision_of(
-		source ? (int)recovery.found->source_state : O2_DECISION_UNREACHABLE,
-		target ? (int)recovery.found->target_state : O2_DECISION_UNREACHABLE);
-	if (wish->wish == O2_TXN_FINALIZE) {
-		code = finalize(&recovery, err);
-		goto out;
-	}
-	if (wish->wish == O2_TXN_RECOVER)
-		o2_log(O2_INFO, "transaction %s: %s", recovery.found->id, decision->words);
-	if (recovery.found->clean) {
-		o2_txn_conclude(result,
-				recovery.found->source_state == O2_STATE_ABORTED ? O2_TXN_UNDONE
-										 : O2_TXN_DONE,
-				NULL, "transaction %s is closed; nothing is to be done",
-				recovery.found->id);
-		snprintf(result->id, sizeof(result->id), "%s", recovery.found->id);
-	} else {
-		if (decision->action != O2_DECIDE_CLEAR && decision->action != O2_DECIDE_WAIT_FOR_A)
-			code = load(&recovery, err);
-		if (code == 0)
-			code = act(&recovery, decision, err);
-		if (code < 0 && !result->explanation)
-			o2_txn_conclude(result, O2_TXN_HALFWAY, recovery.record,
-					"it is as it was before; run the command again");
-	}
-out:
+	code = recovery.found ? decide(&recovery, err) : conclude_nothing(&recovery, err);
 	o2_record_free(recovery.record);
 	o2_txn_list_release(&list);
 	result->elapsed_ms = o2_clock_ms() - begin;

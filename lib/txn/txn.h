@@ -82,7 +82,8 @@ struct o2_txn_entry {
 	char id[O2_RECORD_ID_SIZE];
 	enum o2_record_state source_state, target_state; /* ABSENT where not found or not asked */
 	bool clean;
-	bool retirable; /* A still has the frozen application */
+	bool has_leftovers; /* closed, but something of it arrived after its end (recovery only) */
+	bool retirable;     /* A still has the frozen application */
 	char *mode, *phase, *holder, *reason;
 	char *source_name, *target_name;
 	struct o2_strs source_namespaces, target_namespaces;

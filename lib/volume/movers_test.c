@@ -20,7 +20,7 @@
 #define ENDED POD("{\"phase\":\"Succeeded\"}")
 #define NO_POD \
 	"{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"NotFound\",\"message\":\"pods " \
-	"not found\"}"
+	"not found\",\"details\":{\"name\":\"mover\",\"kind\":\"pods\"}}"
 
 /* A set of one group, and a record that is not looked at. */
 struct world {

@@ -61,14 +61,14 @@ lib_archives = $(patsubst %,$(BUILD)/lib/%.a,$(1))
 
 CMD_SOURCES  := $(filter-out %_test.c,$(wildcard cmd/os2os/*.c))
 AGENT_SOURCES := $(filter-out %_test.c %/loader.c,$(wildcard cmd/agent/*.c))
-TEST_SOURCES := $(wildcard lib/*/*_test.c cmd/*/*_test.c)
+TEST_SOURCES := $(wildcard lib/*/*_test.c cmd/*/*_test.c testbed/sim/*_test.c)
 TESTS        := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
 ALL_SOURCES  := $(foreach m,$(MODULES),$(call lib_sources,$(m))) $(CMD_SOURCES) $(AGENT_SOURCES)
 AGENT_TESTED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c %/libc.c,$(AGENT_SOURCES)))
 AGENT_LINKED := $(patsubst %.c,$(BUILD)/agent/%.o,$(AGENT_SOURCES) $(foreach m,$(DEPS_agent),$(call lib_sources,$(m))))
 AGENT_PATHS  := -DO2_AGENT='"$(BUILD)/os2os-agent"' -DO2_LOADER='"$(BUILD)/os2os-agent-loader"'
 
-.PHONY: all clean help unit check demo nightly bench-objects lint layers asan cov install print-layers print-cflags
+.PHONY: all clean help unit check demo nightly battery model bench-objects lint layers asan cov install print-layers print-cflags
 .SECONDEXPANSION:
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -125,6 +125,29 @@ $(BUILD)/cmd/os2os/%_test: cmd/os2os/%_test.c $$(filter-out $(BUILD)/cmd/os2os/m
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(PKG_LIBS)
 
+# --- the simulator ------------------------------------------------------------------------------------------------------------
+# The program itself, on a machine of the world (testbed/sim/machine.h): objects that come before an archive take the place of its members.
+SIM_PROGRAMS := testbed/sim/battery.c
+SIM_SOURCES  := $(filter-out %_test.c $(SIM_PROGRAMS),$(wildcard testbed/sim/*.c))
+SIM_LINKED   := $(patsubst %.c,$(BUILD)/%.o,$(SIM_SOURCES) $(filter-out %/main.c,$(CMD_SOURCES)) cmd/agent/watchdog.c cmd/agent/orders.c) \
+                $(BUILD)/testbed/sim/program.o $(call lib_archives,$(DEPS_cmd))
+SIM_LDFLAGS  := -Wl,--wrap=o2_file_read
+N            ?= 10000
+SEED         ?= 1
+
+$(BUILD)/testbed/sim/%: private CPPFLAGS += -Itestbed/sim
+
+$(BUILD)/testbed/sim/program.o: $(BUILD)/cmd/os2os/main.o
+	@mkdir -p $(@D)
+	objcopy --redefine-sym main=o2_main $< $@
+
+$(BUILD)/battery: $(BUILD)/testbed/sim/battery.o $(SIM_LINKED)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(SIM_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(BUILD)/testbed/sim/%_test: testbed/sim/%_test.c $(SIM_LINKED)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $(SIM_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(PKG_LIBS)
+
 # --- what a stranger runs ---------------------------------------------------------------------------------------------------
 demo: ## two clusters, a sample application, a migration: everything is installed that it needs
 	ci/deps build testbed
@@ -135,6 +158,12 @@ check: ## every test and check; a rotating sample of the scenarios that kill the
 
 nightly: ## the same with every scenario
 	ci/check --all
+
+battery: $(BUILD)/battery ## N=10000 SEED=1: strikes at every point of a migration between two simulated clusters
+	$(BUILD)/battery --runs $(N) --seed $(SEED)
+
+model: ## the protocol's model with its planted mistakes
+	testbed/model/run
 
 bench-objects: all ## how fast objects are created, beside kubectl apply
 	testbed/up && testbed/bench-objects
@@ -164,4 +193,4 @@ print-layers:
 
 print-cflags: ; @: $(info $(CPPFLAGS) $(AGENT_PATHS) $(PKG_CFLAGS) $(filter-out -Werror,$(CFLAGS)))
 
--include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SOURCES)) $(AGENT_LINKED:.o=.d) $(patsubst %,%.d,$(TESTS))
+-include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SOURCES) $(SIM_SOURCES) $(SIM_PROGRAMS)) $(AGENT_LINKED:.o=.d) $(patsubst %,%.d,$(TESTS))

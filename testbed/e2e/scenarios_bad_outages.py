@@ -16,6 +16,7 @@ from world import World
 OPTIONS = {"seconds": 120, "limit": 480, "exclusive": True}
 BLINK_SECONDS = 5
 OVERDUE_SECONDS = 25  # the deadline of ENDS_SOON has passed
+RECONNECT_SECONDS = 240
 NODE_SECONDS = 240
 
 
@@ -87,7 +88,8 @@ def source_lost(point: str) -> Callable[[Case], None]:
             running.signal(signal.SIGCONT)
             result = case.finish(running)
             expect_exit(result, 3)
-        expect_exit(case.repair("recover", result.id), 0)
+        # A's controllers watch again only when their back-off allows it, up to a minute later.
+        expect_exit(case.repair("recover", result.id, seconds=RECONNECT_SECONDS), 0)
         load.expect_undone(before, result, seconds=120)
     return run
 

@@ -68,7 +68,7 @@ AGENT_TESTED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c %/libc.c,$(AGE
 AGENT_LINKED := $(patsubst %.c,$(BUILD)/agent/%.o,$(AGENT_SOURCES) $(foreach m,$(DEPS_agent),$(call lib_sources,$(m))))
 AGENT_PATHS  := -DO2_AGENT='"$(BUILD)/os2os-agent"' -DO2_LOADER='"$(BUILD)/os2os-agent-loader"'
 
-.PHONY: all clean help unit check demo nightly battery model bench-objects lint layers asan cov install print-layers print-cflags
+.PHONY: all clean help unit check demo nightly battery model sim-check bench-objects lint layers asan cov install print-layers print-cflags
 .SECONDEXPANSION:
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -127,10 +127,13 @@ $(BUILD)/cmd/os2os/%_test: cmd/os2os/%_test.c $$(filter-out $(BUILD)/cmd/os2os/m
 
 # --- the simulator ------------------------------------------------------------------------------------------------------------
 # The program itself, on a machine of the world (testbed/sim/machine.h): objects that come before an archive take the place of its members.
-SIM_PROGRAMS := testbed/sim/battery.c
+SIM_PROGRAMS := testbed/sim/battery.c testbed/sim/serve.c
 SIM_SOURCES  := $(filter-out %_test.c $(SIM_PROGRAMS),$(wildcard testbed/sim/*.c))
 SIM_LINKED   := $(patsubst %.c,$(BUILD)/%.o,$(SIM_SOURCES) $(filter-out %/main.c,$(CMD_SOURCES)) cmd/agent/watchdog.c cmd/agent/orders.c) \
                 $(BUILD)/testbed/sim/program.o $(call lib_archives,$(DEPS_cmd))
+# The clusters alone, over sockets (testbed/sim/serve.c): without what os2os runs on, what strikes, and what judges.
+SIM_SERVED   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(patsubst %,testbed/sim/%.c,agent channel direct drill ends fault machine oracle \
+                strike task watchdog),$(SIM_SOURCES)))
 SIM_LDFLAGS  := -Wl,--wrap=o2_file_read
 N            ?= 10000
 SEED         ?= 1
@@ -147,6 +150,13 @@ $(BUILD)/battery: $(BUILD)/testbed/sim/battery.o $(SIM_LINKED)
 $(BUILD)/testbed/sim/%_test: testbed/sim/%_test.c $(SIM_LINKED)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(PKG_CFLAGS) $(CFLAGS) -MMD -MP $(LDFLAGS) $(SIM_LDFLAGS) -o $@ $(filter %.c %.o %.a,$^) -lcmocka $(PKG_LIBS)
+
+$(BUILD)/sim-server: $(BUILD)/testbed/sim/serve.o $(SIM_SERVED) $(call lib_archives,crypto doc base)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd $(PKG_LIBS)
+
+sim-check: $(BUILD)/os2os $(BUILD)/sim-server ## the simulator against a real API server's recorded answers, and os2os against it over sockets
+	testbed/sim/compare --against testbed/sim/fidelity/recorded.json
+	testbed/sim/socket_check
 
 # --- what a stranger runs ---------------------------------------------------------------------------------------------------
 demo: ## two clusters, a sample application, a migration: everything is installed that it needs

@@ -41,14 +41,16 @@ static bool take_part(const char **at, char *out, size_t size)
 }
 
 static const struct sim_kind *find_resource(const char *group, const char *version,
-					    const char *resource)
+					    const char *resource, bool *out_served)
 {
 	size_t count;
 	const struct sim_kind *kinds = sim_kinds(&count);
 
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(kinds[i].resource, resource) == 0 &&
-		    strcmp(kinds[i].group, group) == 0 && strcmp(kinds[i].version, version) == 0)
+		if (strcmp(kinds[i].group, group) != 0 || strcmp(kinds[i].version, version) != 0)
+			continue;
+		*out_served = true;
+		if (strcmp(kinds[i].resource, resource) == 0)
 			return &kinds[i];
 	}
 	return NULL;
@@ -86,7 +88,7 @@ void sim_address_parse(const char *path, struct sim_address *out)
 		take_part(&at, out->ns, sizeof(out->ns));
 		take_part(&at, part, sizeof(part));
 	}
-	out->kind = find_resource(group, version, part);
+	out->kind = find_resource(group, version, part, &out->is_served);
 	if (take_part(&at, out->name, sizeof(out->name)))
 		take_part(&at, out->subresource, sizeof(out->subresource));
 }

@@ -9,6 +9,7 @@
 
 struct sim_address {
 	const struct sim_kind *kind; /* NULL: no such resource */
+	bool is_served;              /* its group and version are */
 	char ns[SIM_ADDRESS_PART];   /* "" for all, or cluster-scoped */
 	char name[SIM_ADDRESS_PART]; /* "" for a collection */
 	char subresource[64];

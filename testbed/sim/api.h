@@ -26,7 +26,7 @@ struct sim_response {
 	char warning[256];
 };
 
-/* At this moment of the world, at once. A watch is refused here (501): see sim_watch(). */
+/* At this moment of the world, at once. A watch is answered as a list here: see watch.h. */
 void sim_serve(struct sim_cluster *cluster, const struct sim_request *request,
 	       struct sim_response *out);
 void sim_response_release(struct sim_response *response);

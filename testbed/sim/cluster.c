@@ -9,7 +9,9 @@
 #include "admission.h"
 #include "base/alloc.h"
 #include "controllers.h"
+#include "defaults.h"
 #include "managed.h"
+#include "refusal.h"
 #include "world.h"
 
 #define UID_BUCKETS 1024
@@ -26,6 +28,7 @@ struct sim_cluster {
 	struct sim_event *events;
 	size_t event_count, event_cap;
 	bool keeps_events;
+	int64_t oldest; /* version when it began to keep them */
 };
 
 static void (*on_change)(struct sim_object *object, enum sim_change change);
@@ -231,8 +234,7 @@ void sim_make_suffix(char *out, size_t count)
 	out[count] = '\0';
 }
 
-static void fill_metadata(struct sim_cluster *cluster, const struct sim_kind *kind,
-			  struct o2_doc *doc)
+static void fill_metadata(const struct sim_kind *kind, struct o2_doc *doc)
 {
 	const char *generate = o2_doc_str(doc, "/metadata/generateName", "");
 	char uid[37], suffix[6];
@@ -247,28 +249,52 @@ static void fill_metadata(struct sim_cluster *cluster, const struct sim_kind *ki
 	o2_doc_put_str(doc, "/metadata/creationTimestamp", sim_stamp());
 	o2_doc_remove(doc, "/metadata/deletionTimestamp");
 	o2_doc_remove(doc, "/metadata/deletionGracePeriodSeconds");
+	o2_doc_remove(doc, "/metadata/selfLink");
 	if (kind->has_generation)
 		o2_doc_put_int(doc, "/metadata/generation", 1);
 	else
 		o2_doc_remove(doc, "/metadata/generation");
+	if (kind->has_status)
+		sim_reset_status(kind, doc);
+}
+
+bool sim_prepare(struct sim_cluster *cluster, struct o2_doc *doc, const char *manager, bool dry,
+		 struct sim_refusal *refusal)
+{
+	const struct sim_kind *kind = sim_kind_of(doc);
+
+	if (!kind)
+		return sim_refuse(refusal, 400, "BadRequest", "no kind \"%s\" is registered",
+				  o2_doc_member_str(doc, "kind", ""));
+	if (!sim_admit_namespace(cluster, kind, doc, refusal))
+		return false;
+	sim_fill_defaults(kind, doc);
+	if (manager)
+		sim_managed_update(NULL, doc, manager, NULL);
+	fill_metadata(kind, doc);
+	return sim_admit_webhooks(cluster, kind, doc, refusal) &&
+	       sim_admit_create(cluster, doc, dry, refusal);
+}
+
+struct sim_object *sim_store(struct sim_cluster *cluster, struct o2_doc *doc)
+{
+	struct sim_object *object;
+
 	set_version(cluster, doc);
+	object = insert(cluster, sim_kind_of(doc), doc);
+	tell(object, SIM_ADDED);
+	return object;
 }
 
 struct sim_object *sim_create(struct sim_cluster *cluster, struct o2_doc *doc, const char *manager,
 			      struct sim_refusal *refusal)
 {
 	struct sim_refusal unread;
-	struct sim_object *object;
 
-	if (!sim_admit_create(cluster, doc, false, refusal ? refusal : &unread)) {
-		o2_doc_free(doc);
-		return NULL;
-	}
-	fill_metadata(cluster, sim_kind_of(doc), doc);
-	sim_managed_update(NULL, doc, manager, NULL);
-	object = insert(cluster, sim_kind_of(doc), doc);
-	tell(object, SIM_ADDED);
-	return object;
+	if (sim_prepare(cluster, doc, manager, false, refusal ? refusal : &unread))
+		return sim_store(cluster, doc);
+	o2_doc_free(doc);
+	return NULL;
 }
 
 /* Nothing but the finalizers keeps an object that is being deleted. */
@@ -341,11 +367,26 @@ static int64_t grace_of(const struct sim_object *object, int64_t grace_s)
 					 GRACE_DEFAULT_S);
 }
 
+/* Nothing waits for it: it goes without ever having been on its way out. */
+static bool goes_at_once(const struct sim_object *object, enum sim_propagation propagation,
+			 int64_t grace)
+{
+	bool is_namespace = strcmp(object->kind->kind, "Namespace") == 0;
+
+	return propagation == SIM_BACKGROUND && grace == 0 && !is_namespace &&
+	       o2_doc_count(o2_doc_at(object->doc, "/metadata/finalizers")) == 0;
+}
+
 void sim_delete_in(struct sim_object *object, enum sim_propagation propagation, int64_t grace_s)
 {
-	struct o2_doc *doc = o2_doc_copy(object->doc);
 	int64_t grace = grace_of(object, grace_s);
+	struct o2_doc *doc;
 
+	if (goes_at_once(object, propagation, grace)) {
+		sim_remove(object);
+		return;
+	}
+	doc = o2_doc_copy(object->doc);
 	if (propagation == SIM_FOREGROUND)
 		add_finalizer(doc, "foregroundDeletion");
 	if (propagation == SIM_ORPHAN)
@@ -396,6 +437,12 @@ int64_t sim_cluster_version(const struct sim_cluster *cluster)
 void sim_cluster_keep_events(struct sim_cluster *cluster)
 {
 	cluster->keeps_events = true;
+	cluster->oldest = cluster->version;
+}
+
+int64_t sim_cluster_oldest(const struct sim_cluster *cluster)
+{
+	return cluster->oldest;
 }
 
 bool sim_cluster_event(const struct sim_cluster *cluster, size_t index, struct sim_event *out)

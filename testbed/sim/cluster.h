@@ -78,11 +78,17 @@ struct sim_object *sim_controller_of(const struct sim_object *object);
 /* Does a LabelSelector ({matchLabels, matchExpressions}), or a plain map with `plain`, match the labels of an object or template? */
 bool sim_selects(const struct o2_doc *selector, const struct o2_doc *labels);
 
-/* Why something was refused: what the API server's Status says. */
+/* Why something was refused: what the API server's Status says. refusal.h fills it. */
 struct sim_refusal {
 	int status;      /* 403 ... */
 	char reason[64]; /* "Forbidden" */
-	char message[512];
+	char message[1024];
+	bool has_details;
+	const char *group,
+		*kind; /* kind: the resource, or the kind in a 422; NULL: none. Never freed */
+	char name[256];
+	char uid[40];
+	char causes[1024]; /* lines: reason, field and words with tabs between */
 };
 
 /*
@@ -91,6 +97,16 @@ struct sim_refusal {
  */
 struct sim_object *sim_create(struct sim_cluster *cluster, struct o2_doc *doc, const char *manager,
 			      struct sim_refusal *refusal);
+/*
+ * What a request to create comes to, short of storing it: `doc` is filled in.
+ * manager  NULL: ownership is settled already (an apply).
+ * dry      nothing is counted.
+ * Returns  false with the refusal filled in.
+ */
+bool sim_prepare(struct sim_cluster *cluster, struct o2_doc *doc, const char *manager, bool dry,
+		 struct sim_refusal *refusal);
+/* Store what was prepared (taken). */
+struct sim_object *sim_store(struct sim_cluster *cluster, struct o2_doc *doc);
 /* The object becomes `doc` (taken): next resourceVersion, generation if spec changed. A `doc` that is equal changes nothing. An object that is being deleted and has no finalizer left goes. */
 void sim_put(struct sim_object *object, struct o2_doc *doc);
 /* DELETE. orphan/foreground as the API's propagationPolicy; background is the default. A pod gets its grace period and goes when the kubelet says so. */
@@ -124,5 +140,7 @@ struct sim_event {
 	int64_t version;
 };
 bool sim_cluster_event(const struct sim_cluster *cluster, size_t index, struct sim_event *out);
+/* The version from which on changes are remembered. */
+int64_t sim_cluster_oldest(const struct sim_cluster *cluster);
 /* The last version that was given out. */
 int64_t sim_cluster_version(const struct sim_cluster *cluster);

@@ -178,7 +178,7 @@ static void sync_current(struct sim_rollout *rollout)
 	if (rollout->current && revision_of(deployment) != revision) {
 		struct o2_doc *draft = sim_draft(deployment);
 		put_number(annotations_of(draft), REVISION, revision);
-		sim_write(deployment, draft);
+		sim_write_status(deployment, draft);
 	}
 }
 

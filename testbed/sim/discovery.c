@@ -37,6 +37,8 @@ static struct o2_doc *resource_of(const struct sim_kind *kind)
 	o2_doc_set_str(doc, "scope", kind->namespaced ? "Namespaced" : "Cluster");
 	o2_doc_set(doc, "verbs",
 		   kind->is_review ? list_of(verbs, 1) : list_of(verbs, O2_COUNT(verbs)));
+	if (strcmp(kind->kind, "Namespace") == 0 && !kind->group[0])
+		o2_doc_remove_item(o2_doc_member(doc, "verbs"), 2); /* one at a time */
 	if (kind->has_status)
 		o2_doc_append(subresources, subresource("status"));
 	if (kind->has_scale)

@@ -160,11 +160,70 @@ static struct sim_object **collect(struct sim_cluster *cluster, const struct sim
 	return found;
 }
 
+/* Besides name and namespace, which all have. */
+static const struct {
+	const char *kind, *fields;
+} selectable[] = {
+	{ "Pod", " spec.nodeName spec.restartPolicy spec.schedulerName spec.serviceAccountName "
+		 "spec.hostNetwork status.phase status.podIP status.podIPs "
+		 "status.nominatedNodeName " },
+	{ "Secret", " type " },
+	{ "Namespace", " status.phase " },
+	{ "Node", " spec.unschedulable " },
+	{ "Job", " status.successful " },
+	{ "ReplicaSet", " status.replicas " },
+	{ "Service", " spec.clusterIP spec.type " },
+	{ "Event", " involvedObject.kind involvedObject.namespace involvedObject.name "
+		   "involvedObject.uid involvedObject.apiVersion involvedObject.resourceVersion "
+		   "involvedObject.fieldPath reason reportingComponent source type " },
+};
+
+static bool is_selectable(const struct sim_kind *kind, const char *field)
+{
+	O2_AUTO(o2_freep) char *word = o2_xasprintf(" %s ", field);
+
+	if (strstr(" metadata.name metadata.namespace ", word))
+		return true;
+	for (size_t i = 0; i < O2_COUNT(selectable); i++) {
+		if (strcmp(selectable[i].kind, kind->kind) == 0)
+			return strstr(selectable[i].fields, word) != NULL;
+	}
+	return false;
+}
+
+/* Answered with 400 if the request makes no sense. */
+static bool can_list(const struct sim_address *address, const char *fields, const char *resume,
+		     struct sim_response *out)
+{
+	struct o2_strs terms = { 0 };
+	bool good = true;
+
+	if (resume && resume[strspn(resume, "0123456789")]) {
+		sim_answer_refusal(out, 400, "BadRequest", "continue key is not valid");
+		return false;
+	}
+	o2_strs_split(&terms, fields ? fields : "", ",");
+	for (size_t i = 0; i < terms.count && good; i++) {
+		O2_AUTO(o2_freep)
+		char *name = o2_xstrndup(terms.items[i], strcspn(terms.items[i], "!="));
+		if (is_selectable(address->kind, name))
+			continue;
+		O2_AUTO(o2_freep) char *words = o2_xasprintf("field label not supported: %s", name);
+		sim_answer_refusal(out, 400, "BadRequest", words);
+		good = false;
+	}
+	o2_strs_release(&terms);
+	return good;
+}
+
 void sim_list(struct sim_cluster *cluster, const struct sim_address *address,
 	      struct sim_response *out)
 {
 	O2_AUTO(o2_freep) char *limit_text = sim_address_query(address, "limit", 0);
 	O2_AUTO(o2_freep) char *resume = sim_address_query(address, "continue", 0);
+	O2_AUTO(o2_freep) char *labels = sim_address_query(address, "labelSelector", 0);
+	O2_AUTO(o2_freep) char *fields = sim_address_query(address, "fieldSelector", 0);
+	bool selects = (labels && labels[0]) || (fields && fields[0]);
 	size_t limit = limit_text ? strtoul(limit_text, NULL, 10) : 0;
 	size_t begin = resume ? strtoul(resume, NULL, 10) : 0;
 	size_t count;
@@ -175,6 +234,10 @@ void sim_list(struct sim_cluster *cluster, const struct sim_address *address,
 	O2_AUTO(o2_freep)
 	char *version = o2_xasprintf("%lld", (long long)sim_cluster_version(cluster));
 
+	if (!can_list(address, fields, resume, out)) {
+		o2_doc_free(items);
+		return;
+	}
 	out->status = 200;
 	out->doc = o2_doc_object_new();
 	o2_doc_set_str(out->doc, "kind", kind);
@@ -183,7 +246,9 @@ void sim_list(struct sim_cluster *cluster, const struct sim_address *address,
 	if (end < count) {
 		O2_AUTO(o2_freep) char *token = o2_xasprintf("%zu", end);
 		o2_doc_put_str(out->doc, "/metadata/continue", token);
-		o2_doc_put_int(out->doc, "/metadata/remainingItemCount", (int64_t)(count - end));
+		if (!selects)
+			o2_doc_put_int(out->doc, "/metadata/remainingItemCount",
+				       (int64_t)(count - end));
 	}
 	for (size_t i = begin; i < end; i++)
 		o2_doc_append(items, item_of(found[i]->doc));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "managed_internal.h"
+#include "refusal.h"
 
 #define LIST "/metadata/managedFields"
 #define LAST_APPLIED "kubectl.kubernetes.io~1last-applied-configuration"
@@ -15,14 +16,6 @@ struct apply {
 	struct sim_entries entries;
 	struct sim_refusal *refusal;
 };
-
-static bool refuse(struct sim_refusal *refusal, int status, const char *reason, const char *text)
-{
-	refusal->status = status;
-	snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
-	snprintf(refusal->message, sizeof(refusal->message), "%s", text);
-	return false;
-}
 
 /* ---- what the manager no longer applies ---- */
 
@@ -112,6 +105,22 @@ static int by_manager(const void *a, const void *b)
 		      o2_doc_member_str(y->entry, "manager", ""));
 }
 
+/* A cause a field. */
+static void add_causes(struct apply *apply, struct conflict *conflicts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct o2_buf text;
+
+		o2_buf_init(&text, 1024);
+		o2_buf_adds(&text, "conflict with ");
+		describe(conflicts[i].entry, &text);
+		for (size_t p = 0; p < conflicts[i].paths.count; p++)
+			sim_refusal_add_cause(apply->refusal, "FieldManagerConflict",
+					      conflicts[i].paths.items[p], text.data);
+		o2_buf_release(&text);
+	}
+}
+
 static void refuse_conflicts(struct apply *apply, struct conflict *conflicts, size_t count,
 			     size_t paths)
 {
@@ -130,8 +139,9 @@ static void refuse_conflicts(struct apply *apply, struct conflict *conflicts, si
 		if (i + 1 < count)
 			o2_buf_adds(&text, "\n");
 	}
-	refuse(apply->refusal, 409, "Conflict", text.data);
+	sim_refuse(apply->refusal, 409, "Conflict", "%s", text.data);
 	o2_buf_release(&text);
+	add_causes(apply, conflicts, count);
 }
 
 /* kubectl may take over what it applied itself before applying was the server's: the part of its note that still holds. */
@@ -188,12 +198,12 @@ static bool conflicts(struct apply *apply, const struct o2_doc *changed, const s
 static bool check(const struct o2_doc *applied, struct sim_refusal *refusal)
 {
 	if (o2_doc_at(applied, LIST))
-		return refuse(refusal, 400, "BadRequest", "metadata.managedFields must be nil");
+		return sim_refuse(refusal, 400, "BadRequest", "metadata.managedFields must be nil");
 	O2_AUTO(o2_freep) char *duplicate = sim_duplicate_of(applied);
 	if (duplicate[0]) {
 		O2_AUTO(o2_freep)
 		char *text = o2_xasprintf("failed to create typed patch object: %s", duplicate);
-		return refuse(refusal, 500, "InternalError", text);
+		return sim_refuse(refusal, 500, "InternalError", "%s", text);
 	}
 	return true;
 }

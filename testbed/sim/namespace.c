@@ -15,7 +15,10 @@ static void fill(struct sim_object *space)
 		doc = sim_object_doc(sim_known.config_map, space->name, ROOT_CA);
 		o2_doc_put_str(
 			doc, "/metadata/annotations/kubernetes.io~1description",
-			"Contains a CA bundle that can be used to verify the kube-apiserver");
+			"Contains a CA bundle that can be used to verify the kube-apiserver when "
+			"using internal endpoints such as the internal service IP or "
+			"kubernetes.default.svc. No other usage is guaranteed across distributions "
+			"of Kubernetes clusters.");
 		o2_doc_put_str(doc, "/data/ca.crt", "-----BEGIN CERTIFICATE-----\n");
 		sim_create(space->cluster, doc, SIM_CONTROLLER_MANAGER, NULL);
 	}

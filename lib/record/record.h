@@ -264,6 +264,8 @@ O2_MUST_CHECK int o2_record_set_status(struct o2_record *record, enum o2_side si
 
 /* The decision: R1 OPEN -> COMMITTED by compare and swap. O2_ECONFLICT: somebody decided otherwise. A lost answer is read back. */
 O2_MUST_CHECK int o2_record_decide(struct o2_record *record, struct o2_err *err);
+/* Was it sent, and is unknown whether it was taken? */
+bool o2_record_is_in_doubt(const struct o2_record *record);
 /* R2 = COMMITTED, only after R1 is. */
 O2_MUST_CHECK int o2_record_mirror(struct o2_record *record, struct o2_err *err);
 /* Take labels and ownerReference of the transaction off. Objects that are gone or already clean are passed over. */

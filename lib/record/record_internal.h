@@ -27,6 +27,7 @@ struct o2_record {
 	size_t entry_count, entry_cap;
 	struct o2_doc *owners[O2_SIDE_COUNT]; /* namespace -> uid of its owner */
 	char *resource_version;               /* of R1, as last read or written */
+	bool in_doubt;                        /* the decision was sent, and its answer never came */
 	bool is_lost; /* somebody else has it since before it was known here */
 	struct o2_strs locks[O2_SIDE_COUNT]; /* namespaces that this process locked */
 	bool source_lost; /* A did not answer after the decision; it is not asked again */

@@ -174,7 +174,15 @@ int o2_record_move_state(struct o2_record *record, enum o2_record_state from,
 
 int o2_record_decide(struct o2_record *record, struct o2_err *err)
 {
-	return o2_record_move_state(record, O2_STATE_OPEN, O2_STATE_COMMITTED, err);
+	int code = o2_record_move_state(record, O2_STATE_OPEN, O2_STATE_COMMITTED, err);
+
+	record->in_doubt = code == -O2_ETRANSIENT;
+	return code;
+}
+
+bool o2_record_is_in_doubt(const struct o2_record *record)
+{
+	return record->in_doubt;
 }
 
 int o2_record_abort(struct o2_record *record, const char *reason, struct o2_err *err)

@@ -43,18 +43,6 @@ static void end_before_record(struct o2_record *record, struct o2_txn_result *re
 				"nothing was changed on B, and A is as before");
 }
 
-/* Is it unknown whether the decision was taken? Only the swap of the decision itself can leave that open. */
-static bool decision_in_doubt(struct o2_plan *plan, const struct o2_err *cause)
-{
-	const struct o2_plan_step *decide = NULL;
-
-	for (size_t i = 0; i < o2_plan_step_count(plan); i++) {
-		if (o2_plan_step(plan, i)->type == o2_step_type(O2_STEP_DECIDE))
-			decide = o2_plan_step(plan, i);
-	}
-	return decide && decide->state == O2_STEP_FAILED && cause->code == -O2_ETRANSIENT;
-}
-
 static void end_undecided(struct o2_plan *plan, struct o2_record *record,
 			  struct o2_txn_result *result, const struct o2_err *cause)
 {
@@ -62,7 +50,7 @@ static void end_undecided(struct o2_plan *plan, struct o2_record *record,
 	struct o2_err err = { 0 };
 	const char *id = o2_record_id(record);
 
-	if (o2_record_head(record)->state == O2_STATE_OPEN && decision_in_doubt(plan, cause)) {
+	if (o2_record_head(record)->state == O2_STATE_OPEN && o2_record_is_in_doubt(record)) {
 		o2_txn_conclude(
 			result, O2_TXN_IN_DOUBT, record,
 			"A was lost during the decision: B is started and closed, and stays "

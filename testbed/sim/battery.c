@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,7 @@
 #define SWARM_SHARE 8      /* one run in so many, of a number of runs that was asked for */
 #define PAIR_SHARE 5       /* one in so many gets a second strike */
 #define LINE_MAX_BYTES 2048
+#define SPEC_MAX_BYTES 600
 
 enum mode { EXHAUSTIVE, RUNS, SWARM, REPLAY, POINTS };
 
@@ -57,6 +59,7 @@ static struct {
 	bool verbose;
 	enum sim_strike only; /* SIM_STRIKE_COUNT: all */
 	int results;          /* pipe to who counts */
+	char *struck;         /* shared with the children: what struck, should one of them die */
 } battery = { .seed = SEED_DEFAULT,
 	      .jobs = JOBS_DEFAULT,
 	      .folder = "testbed/sim/shapes",
@@ -128,7 +131,7 @@ static void report(const char *spec, const char *violation)
 
 static void report_run(void)
 {
-	char spec[600];
+	char spec[SPEC_MAX_BYTES];
 
 	write_spec(spec, sizeof(spec));
 	report(spec, sim_oracle_violation());
@@ -142,6 +145,8 @@ static enum sim_strike let(int run, uint64_t point, enum sim_strike strike)
 		now.struck[now.count++] = (struct struck){ run, point, strike };
 	if (now.count == 1 && now.world_seed == 0)
 		sim_world_seed(mix(mix(battery.seed, point), (uint64_t)strike));
+	if (battery.struck)
+		write_spec(battery.struck, SPEC_MAX_BYTES);
 	if (battery.verbose)
 		dprintf(2, "--- %.3f s: %s strikes at point %d.%" PRIu64 "\n",
 			(double)sim_now_us() / (double)SIM_S, sim_strike_name(strike), run, point);
@@ -155,7 +160,7 @@ static bool may_strike(enum sim_strike strike, const struct sim_point *point)
 }
 
 /* The child of a fork ends here, however its run goes. */
-static void await_child(pid_t child, uint64_t point, enum sim_strike strike)
+static void await_child(pid_t child)
 {
 	int status;
 
@@ -163,17 +168,15 @@ static void await_child(pid_t child, uint64_t point, enum sim_strike strike)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	char spec[200], why[100];
-	snprintf(spec, sizeof(spec), "%s/%" PRIu64 "/0/0.%" PRIu64 "=%s", now.shape->name,
-		 battery.seed, point, sim_strike_name(strike));
+	char why[100];
 	snprintf(why, sizeof(why),
 		 WIFSIGNALED(status) ? "the program died of signal %d" : "the run ended with %d",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	report(spec, why);
+	report(battery.struck, why);
 }
 
 /* Fork; true in the child. */
-static bool branch(uint64_t point, enum sim_strike strike)
+static bool branch(void)
 {
 	pid_t child = fork();
 
@@ -182,7 +185,7 @@ static bool branch(uint64_t point, enum sim_strike strike)
 		exit(3);
 	}
 	if (child > 0) {
-		await_child(child, point, strike);
+		await_child(child);
 		return false;
 	}
 	alarm(CHILD_LIMIT_S);
@@ -249,7 +252,7 @@ static enum sim_strike explore(int run, uint64_t number, const struct sim_point 
 			continue;
 		if (!is_chosen(number, strike, point))
 			continue;
-		if (branch(number, strike)) {
+		if (branch()) {
 			now.chance = dice;
 			plan_second();
 			return let(run, number, strike);
@@ -324,7 +327,7 @@ static void swarm_shape(const struct sim_shape *shape, uint64_t runs)
 	prepare(shape);
 	for (uint64_t i = 0; i < runs; i++) {
 		uint64_t seed = mix(mix(battery.seed, i), 99 + (uint64_t)battery.job) | 1;
-		if (!branch(seed, SIM_STRIKE_NONE))
+		if (!branch())
 			continue;
 		now.world_seed = seed;
 		now.chance = mix(seed, 5);
@@ -499,6 +502,10 @@ static void start_workers(int pipe_out)
 		if (child > 0)
 			continue;
 		battery.results = pipe_out;
+		battery.struck = mmap(NULL, SPEC_MAX_BYTES, PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		if (battery.struck == MAP_FAILED)
+			exit(3);
 		silence(1);
 		silence(2);
 		work();

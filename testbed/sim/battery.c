@@ -153,8 +153,17 @@ static enum sim_strike let(int run, uint64_t point, enum sim_strike strike)
 	return strike;
 }
 
+/* No server answers a question with a conflict. */
+static bool is_for_writes(enum sim_strike strike)
+{
+	return strike == SIM_STRIKE_ERROR_409 || strike == SIM_STRIKE_ERROR_422;
+}
+
 static bool may_strike(enum sim_strike strike, const struct sim_point *point)
 {
+	if (is_for_writes(strike) &&
+	    (strncmp(point->what, "GET", 3) == 0 || strncmp(point->what, "EXEC", 4) == 0))
+		return false;
 	return strike != SIM_STRIKE_NONE && sim_strike_fits(strike, point->place) &&
 	       (battery.only == SIM_STRIKE_COUNT || battery.only == strike);
 }

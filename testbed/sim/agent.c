@@ -55,10 +55,10 @@ static int next_port = 20000;
 
 /* --- life --- */
 
-static void let_go(struct sim_agent *agent)
+static void discard(void *arg)
 {
-	if (--agent->uses > 0)
-		return;
+	struct sim_agent *agent = arg;
+
 	for (size_t i = 0; i < agent->tree_count; i++) {
 		free(agent->trees[i]);
 		free(agent->claims[i]);
@@ -66,6 +66,13 @@ static void let_go(struct sim_agent *agent)
 	o2_buf_release(&agent->in);
 	sim_let_go(agent->pod);
 	free(agent);
+}
+
+/* Not before its own code has returned: what it says may end it. */
+static void let_go(struct sim_agent *agent)
+{
+	if (--agent->uses == 0)
+		sim_after(0, discard, agent);
 }
 
 static void later(int64_t delay_us, sim_fn *fn, struct sim_agent *agent)

@@ -1,5 +1,6 @@
 #include "refusal.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,7 +105,8 @@ static struct o2_doc *causes_of(const struct sim_refusal *refusal)
 	for (size_t i = 0; i < lines.count; i++) {
 		struct o2_doc *cause = o2_doc_object_new();
 		char *field = strchr(lines.items[i], '\t');
-		char *words = strchr(field + 1, '\t');
+		char *words = field ? strchr(field + 1, '\t') : NULL;
+		assert(field && words); /* three words a line: sim_refuse_field() made it */
 		*field = *words = '\0';
 		o2_doc_set_str(cause, "reason", lines.items[i][0] ? lines.items[i] : NULL);
 		o2_doc_set_str(cause, "message", words + 1);

@@ -368,7 +368,7 @@ static bool read_options(int argc, char **argv, struct options *out)
 int main(int argc, char **argv)
 {
 	struct options options = { .folder = "testbed/sim/shapes" };
-	int ports[2];
+	int ports[2] = { 0 };
 
 	if (!read_options(argc, argv, &options)) {
 		fprintf(stderr, "usage: sim-server --a PORT --b PORT [--shapes FOLDER --shape "

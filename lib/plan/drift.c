@@ -16,15 +16,20 @@ struct drift {
 	size_t late_count;
 };
 
-static size_t find(const struct o2_app *app, const struct o2_app_object *wanted)
+static bool is_same(const struct o2_app_object *a, const struct o2_app_object *b)
 {
-	for (size_t i = 0; i < o2_app_count(app); i++) {
-		const struct o2_app_object *object = o2_app_object(app, i);
+	return strcmp(a->name, b->name) == 0 && strcmp(a->kind->kind, b->kind->kind) == 0 &&
+	       strcmp(a->kind->group, b->kind->group) == 0 &&
+	       strcmp(a->ns ? a->ns : "", b->ns ? b->ns : "") == 0;
+}
 
-		if (strcmp(object->name, wanted->name) == 0 &&
-		    strcmp(object->kind->kind, wanted->kind->kind) == 0 &&
-		    strcmp(object->kind->group, wanted->kind->group) == 0 &&
-		    strcmp(object->ns ? object->ns : "", wanted->ns ? wanted->ns : "") == 0)
+/* likely: where it stands unless something came or went, since the order follows from the objects; A stands still meanwhile. */
+static size_t find(const struct o2_app *app, const struct o2_app_object *wanted, size_t likely)
+{
+	if (likely < o2_app_count(app) && is_same(o2_app_object(app, likely), wanted))
+		return likely;
+	for (size_t i = 0; i < o2_app_count(app); i++) {
+		if (is_same(o2_app_object(app, i), wanted))
 			return i;
 	}
 	return SIZE_MAX;
@@ -53,8 +58,8 @@ static struct o2_doc *frozen_target(const struct o2_app *app, size_t index,
 	return target;
 }
 
-/* As A will be when it is given back: without what holds it now. */
-static struct o2_doc *own_spec(const struct drift *drift, const struct o2_app *app, size_t index)
+/* The pods that A wants when it is given back: without what holds it now. */
+static int64_t own_replicas(const struct drift *drift, const struct o2_app *app, size_t index)
 {
 	O2_AUTO(o2_doc_freep) struct o2_doc *source = o2_app_source(app, index);
 	O2_AUTO(o2_doc_freep)
@@ -62,16 +67,13 @@ static struct o2_doc *own_spec(const struct drift *drift, const struct o2_app *a
 
 	if (o2_doc_member(note, "undo"))
 		o2_doc_merge(&source, o2_doc_member(note, "undo"));
-	return o2_doc_ref(o2_doc_member(source, "spec"));
+	return o2_doc_int(source, "/spec/replicas", 0);
 }
 
 static bool is_scaled(const struct drift *drift, size_t then, size_t now)
 {
-	O2_AUTO(o2_doc_freep) struct o2_doc *a = own_spec(drift, drift->then, then);
-	O2_AUTO(o2_doc_freep) struct o2_doc *b = own_spec(drift, drift->now, now);
-
 	return !is_scaled_by_others(drift->then, then) &&
-	       o2_doc_int(a, "/replicas", 0) != o2_doc_int(b, "/replicas", 0);
+	       own_replicas(drift, drift->then, then) != own_replicas(drift, drift->now, now);
 }
 
 static int conflict(const struct drift *drift, size_t index, const char *what, struct o2_err *err)
@@ -109,7 +111,7 @@ static void follow(struct drift *drift, size_t index, const struct o2_doc *was,
 /* One object, then and now. */
 static int compare(struct drift *drift, size_t then, struct o2_err *err)
 {
-	size_t now = find(drift->now, o2_app_object(drift->then, then));
+	size_t now = find(drift->now, o2_app_object(drift->then, then), then);
 
 	if (now == SIZE_MAX)
 		return conflict(drift, then, "was deleted", err);
@@ -135,7 +137,7 @@ static int compare_all(struct drift *drift, struct o2_err *err)
 			return err->code;
 	}
 	for (size_t i = 0; i < o2_app_count(drift->now); i++) {
-		if (find(drift->then, o2_app_object(drift->now, i)) == SIZE_MAX)
+		if (find(drift->then, o2_app_object(drift->now, i), i) == SIZE_MAX)
 			return o2_fail(err, O2_ECONFLICT,
 				       "%s appeared on A since this was planned, and B would lack "
 				       "it; migrate again",

@@ -37,15 +37,8 @@ int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns, 
 {
 	struct o2_kube *kube = record->kube[side];
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = lock_doc(record, side, ns);
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
-				       .kind = o2_record_kind(kube, "ConfigMap"),
-				       .ns = ns,
-				       .body = map };
-	int code;
+	int code = o2_record_create_one(record, side, "ConfigMap", map, NULL, err);
 
-	(void)!o2_kube_write_one(kube, &write, NULL);
-	code = o2_record_settle_create(record, kube, &write, NULL, err);
-	o2_doc_free(write.result);
 	/* Also if nobody knows whether it was made: then it is looked for in the end. */
 	if (code == 0 || code == -O2_ETRANSIENT || code == -O2_ECANCELED)
 		o2_strs_add_unique(&record->locks[side], ns);
@@ -85,7 +78,6 @@ int o2_record_discard(struct o2_record *record, struct o2_err *err)
  */
 static int bar_record(struct o2_record *record, const char *ns, struct o2_err *err)
 {
-	struct o2_kube *kube = record->kube[O2_SOURCE];
 	char stamp[33];
 
 	o2_strs_add(&record->head.source_namespaces, ns);
@@ -94,16 +86,10 @@ static int bar_record(struct o2_record *record, const char *ns, struct o2_err *e
 	record->head.created = record->head.changed = o2_clock_unix();
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
-				       .kind = o2_record_kind(kube, "ConfigMap"),
-				       .ns = ns,
-				       .body = map };
 	struct o2_doc *there = NULL;
-
-	(void)!o2_kube_write_one(kube, &write, NULL);
-	int code = o2_record_settle_create(record, kube, &write, &there, err);
+	int code = o2_record_create_one(record, O2_SOURCE, "ConfigMap", map, &there, err);
 	bool is_begun = code == 0 && strcmp(o2_doc_str(there, "/data/state", ""), "ABORTED") != 0;
-	o2_doc_free(write.result);
+
 	o2_doc_free(there);
 	return is_begun ? o2_fail(err, O2_EBUSY,
 				  "transaction %s has begun meanwhile: its process lives",

@@ -24,34 +24,17 @@ static struct o2_doc *config_map(const char *ns, const char *name)
 	return map;
 }
 
-/* CREATE and settle; the made object is the caller's. */
-static int create(struct o2_record *record, enum o2_side side, const char *kind, const char *ns,
-		  const struct o2_doc *body, struct o2_doc **out, struct o2_err *err)
-{
-	struct o2_kube *kube = record->kube[side];
-	struct o2_kube_write write = {
-		.op = O2_KUBE_DO_CREATE, .kind = o2_record_kind(kube, kind), .ns = ns, .body = body
-	};
-	int code;
-
-	(void)!o2_kube_write_one(kube, &write, NULL);
-	code = o2_record_settle_create(record, kube, &write, out, err);
-	o2_doc_free(write.result);
-	return code;
-}
-
 /*
  * These have no owner that would collect them. So who made one looks at R1 once more: if somebody else ended the transaction meanwhile, it
  * takes back what it made.
  */
 static int create_watched(struct o2_record *record, enum o2_side side, const char *kind,
-			  const char *ns, const struct o2_doc *body, struct o2_doc **out,
-			  struct o2_err *err)
+			  const struct o2_doc *body, struct o2_doc **out, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[side];
 	struct o2_err taken = { 0 };
 
-	if (create(record, side, kind, ns, body, out, err) < 0)
+	if (o2_record_create_one(record, side, kind, body, out, err) < 0)
 		return err->code;
 	if (record->kube[O2_SOURCE] == NULL || record->head.state != O2_STATE_OPEN ||
 	    o2_record_check(record, O2_STATE_OPEN, err) == 0)
@@ -61,7 +44,8 @@ static int create_watched(struct o2_record *record, enum o2_side side, const cha
 		*out = NULL;
 	}
 	if (err->code == -O2_ECONFLICT &&
-	    o2_record_delete_own(record, kube, o2_record_kind(kube, kind), ns,
+	    o2_record_delete_own(record, kube, o2_record_kind(kube, kind),
+				 o2_doc_str(body, "/metadata/namespace", NULL),
 				 o2_doc_str(body, "/metadata/name", ""), &taken) < 0)
 		o2_log(O2_WARN, "%s", taken.message);
 	return err->code;
@@ -77,7 +61,7 @@ int o2_record_create_namespace(struct o2_record *record, const char *ns,
 	o2_doc_put_str(body, "/kind", "Namespace");
 	o2_doc_put_str(body, "/metadata/name", ns);
 	o2_record_mark(record, body, NULL);
-	return create_watched(record, O2_TARGET, "Namespace", NULL, body, NULL, err);
+	return create_watched(record, O2_TARGET, "Namespace", body, NULL, err);
 }
 
 int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
@@ -86,8 +70,7 @@ int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
 
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_TARGET, stamp);
-	return create_watched(record, O2_TARGET, "ConfigMap", o2_record_home(record, O2_TARGET),
-			      map, NULL, err);
+	return create_watched(record, O2_TARGET, "ConfigMap", map, NULL, err);
 }
 
 int o2_record_create_owner(struct o2_record *record, enum o2_side side, const char *ns,
@@ -101,7 +84,7 @@ int o2_record_create_owner(struct o2_record *record, enum o2_side side, const ch
 	/* Not collected while it is still needed, should somebody delete it by hand. */
 	o2_doc_put(map, "/metadata/finalizers", o2_doc_array_new());
 	o2_doc_append_str(o2_doc_at(map, "/metadata/finalizers"), O2_RECORD_FINALIZER);
-	if (create_watched(record, side, "ConfigMap", ns, map, &made, err) < 0)
+	if (create_watched(record, side, "ConfigMap", map, &made, err) < 0)
 		return err->code;
 	o2_doc_set_str(record->owners[side], ns, o2_doc_str(made, "/metadata/uid", ""));
 	o2_doc_free(made);

@@ -166,7 +166,6 @@ int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begi
 		    struct o2_err *err)
 {
 	struct o2_record_head *head = &record->head;
-	struct o2_kube *kube = record->kube[O2_SOURCE];
 	struct o2_doc *made = NULL;
 	char cluster[65], stamp[33];
 
@@ -192,13 +191,7 @@ int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begi
 	head->state = O2_STATE_OPEN;
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
-				       .kind = o2_record_kind(kube, "ConfigMap"),
-				       .ns = o2_record_home(record, O2_SOURCE),
-				       .body = map };
-	(void)!o2_kube_write_one(kube, &write, NULL);
-	int code = o2_record_settle_create(record, kube, &write, &made, err);
-	o2_doc_free(write.result);
+	int code = o2_record_create_one(record, O2_SOURCE, "ConfigMap", map, &made, err);
 	if (code == 0 && strcmp(o2_doc_str(made, "/data/stamp", ""), stamp) != 0) {
 		/* Barred by a recovery that took us for dead before it, or taken over by one right after it. */
 		record->is_lost = strcmp(o2_doc_str(made, "/data/state", ""), "ABORTED") != 0;

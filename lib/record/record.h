@@ -341,15 +341,15 @@ O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_str
 O2_MUST_CHECK int o2_record_find_marks(struct o2_kube *kube, const struct o2_strs *namespaces,
 				       int (*fn)(void *arg, const char *id), void *arg,
 				       struct o2_err *err);
+/* Remove lock and write set of a transaction that has neither R1 nor R2: it died before its first effect. */
+O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id,
+					 struct o2_err *err);
 /*
- * Before that: see to it that a transaction that holds the lock of a namespace of A, and has no R1, never writes one there.
+ * Before o2_record_clear_strays(): see to it that a transaction that holds the lock of a namespace of A, and has no R1, never writes one there.
  * Errors  O2_EBUSY: it has one now.
  */
 O2_MUST_CHECK int o2_record_bar(struct o2_kube *kube, const char *ns, const char *id,
 				struct o2_err *err);
-/* Remove lock and write set of a transaction that has neither R1 nor R2: it died before its first effect. */
-O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id,
-					 struct o2_err *err);
 
 /* --- what is kept on B ------------------------------------------------------------------------------------------------ */
 

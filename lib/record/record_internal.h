@@ -75,6 +75,10 @@ O2_MUST_CHECK int o2_record_wait_again(const struct o2_record *record, struct o2
 O2_MUST_CHECK struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube,
 					   const struct o2_kube_kind *kind, const char *ns,
 					   const char *name, struct o2_err *err);
+/* CREATE one ConfigMap or Namespace, and settle it as below. The object made is the caller's. */
+O2_MUST_CHECK int o2_record_create_one(const struct o2_record *record, enum o2_side side,
+				       const char *kind, const struct o2_doc *body,
+				       struct o2_doc **out_object, struct o2_err *err);
 /*
  * CREATE whose outcome is settled. out_object may be NULL. An object that is there already is success only if it carries this
  * transaction's label, O2_ECONFLICT otherwise.

@@ -120,6 +120,22 @@ int o2_record_settle_create(const struct o2_record *record, struct o2_kube *kube
 	}
 }
 
+int o2_record_create_one(const struct o2_record *record, enum o2_side side, const char *kind,
+			 const struct o2_doc *body, struct o2_doc **out_object, struct o2_err *err)
+{
+	struct o2_kube *kube = record->kube[side];
+	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
+				       .kind = o2_record_kind(kube, kind),
+				       .ns = o2_doc_str(body, "/metadata/namespace", NULL),
+				       .body = body };
+	int code;
+
+	(void)!o2_kube_write_one(kube, &write, NULL);
+	code = o2_record_settle_create(record, kube, &write, out_object, err);
+	o2_doc_free(write.result);
+	return code;
+}
+
 /* Take our finalizer off, so that the deletion can end. */
 static int drop_finalizer(struct o2_kube *kube, const struct o2_kube_kind *kind, const char *ns,
 			  const char *name, struct o2_doc *object, struct o2_err *err)

@@ -57,15 +57,9 @@ static struct o2_doc *entry_to_doc(const struct o2_record_entry *entry)
 static int store_chunk(struct o2_record *record, int number, const struct o2_buf *lines,
 		       struct o2_sha256 *hash, struct o2_err *err)
 {
-	struct o2_kube *kube = record->kube[O2_SOURCE];
 	O2_AUTO(o2_freep) char *suffix = o2_xasprintf("ws-%d", number);
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, suffix);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_doc_object_new();
-	struct o2_kube_write write = { .op = O2_KUBE_DO_CREATE,
-				       .kind = o2_record_kind(kube, "ConfigMap"),
-				       .ns = o2_record_home(record, O2_SOURCE),
-				       .body = map };
-	int code;
 
 	o2_doc_put_str(map, "/apiVersion", "v1");
 	o2_doc_put_str(map, "/kind", "ConfigMap");
@@ -75,10 +69,7 @@ static int store_chunk(struct o2_record *record, int number, const struct o2_buf
 	o2_doc_put_str(map, "/data/entries", lines->data);
 	o2_doc_put_bool(map, "/immutable", true);
 	o2_sha256_add(hash, lines->data, lines->len);
-	(void)!o2_kube_write_one(kube, &write, NULL);
-	code = o2_record_settle_create(record, kube, &write, NULL, err);
-	o2_doc_free(write.result);
-	return code;
+	return o2_record_create_one(record, O2_SOURCE, "ConfigMap", map, NULL, err);
 }
 
 int o2_record_write_set_store(struct o2_record *record, struct o2_err *err)

@@ -169,16 +169,21 @@ static int clear_stray(struct recovery *recovery, struct o2_err *err)
 
 static int forward(struct recovery *recovery, struct o2_err *err);
 
-/* The takeover found that somebody else came to the end since we looked. */
-static int conclude_closed(struct recovery *recovery)
+/* words: "is closed", as it was found, or "was closed meanwhile", as the takeover found it. */
+static int conclude_closed(struct recovery *recovery, enum o2_record_state state, const char *words)
 {
-	const struct o2_record *record = recovery->record;
-	bool undone = o2_record_head(record)->state == O2_STATE_ABORTED;
+	const char *id = recovery->found->id;
 
-	o2_txn_conclude(recovery->result, undone ? O2_TXN_UNDONE : O2_TXN_DONE, record,
-			"transaction %s was closed meanwhile; nothing is to be done",
-			o2_record_id(record));
+	o2_txn_conclude(recovery->result, state == O2_STATE_ABORTED ? O2_TXN_UNDONE : O2_TXN_DONE,
+			NULL, "transaction %s %s; nothing is to be done", id, words);
+	snprintf(recovery->result->id, sizeof(recovery->result->id), "%s", id);
 	return 0;
+}
+
+static int conclude_closed_meanwhile(struct recovery *recovery)
+{
+	return conclude_closed(recovery, o2_record_head(recovery->record)->state,
+			       "was closed meanwhile");
 }
 
 /* Whoever asked to go back comes too late. */
@@ -216,7 +221,7 @@ static int undo(struct recovery *recovery, const char *words, struct o2_err *err
 	if (o2_record_take_over(record, err) < 0)
 		return err->code;
 	if (o2_record_head(record)->clean)
-		return conclude_closed(recovery);
+		return conclude_closed_meanwhile(recovery);
 	if (is_decided(record))
 		return go_on_decided(recovery, err);
 	if (o2_txn_undo(record, words, NULL, err) < 0) {
@@ -253,7 +258,7 @@ static int forward(struct recovery *recovery, struct o2_err *err)
 
 	if (code == 0 && with_source && o2_record_head(record)->clean) {
 		o2_plan_options_release(&options);
-		return conclude_closed(recovery);
+		return conclude_closed_meanwhile(recovery);
 	}
 	if (code == 0)
 		code = o2_txn_finish_forward(&context, err);
@@ -506,17 +511,6 @@ static int conclude_nothing(struct recovery *recovery, struct o2_err *err)
 		found.message, recovery->source ? "A" : "B", recovery->source ? "B" : "A");
 }
 
-static int conclude_clean(struct recovery *recovery)
-{
-	const struct o2_txn_entry *found = recovery->found;
-
-	o2_txn_conclude(recovery->result,
-			found->source_state == O2_STATE_ABORTED ? O2_TXN_UNDONE : O2_TXN_DONE, NULL,
-			"transaction %s is closed; nothing is to be done", found->id);
-	snprintf(recovery->result->id, sizeof(recovery->result->id), "%s", found->id);
-	return 0;
-}
-
 static int carry_out(struct recovery *recovery, const struct o2_decision *decision,
 		     struct o2_err *err)
 {
@@ -547,7 +541,8 @@ static int decide(struct recovery *recovery, struct o2_err *err)
 		return finalize(recovery, err);
 	if (recovery->wish->wish == O2_TXN_RECOVER)
 		o2_log(O2_INFO, "transaction %s: %s", found->id, decision->words);
-	return found->clean ? conclude_clean(recovery) : carry_out(recovery, decision, err);
+	return found->clean ? conclude_closed(recovery, found->source_state, "is closed")
+			    : carry_out(recovery, decision, err);
 }
 
 int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,

@@ -231,9 +231,7 @@ struct o2_http_ws *o2_http_ws_open(struct o2_http_host *host, const struct o2_ht
 	bool is_cut = sim_is_cut(side == 0 ? SIM_TO_A : SIM_TO_B) || strike == SIM_STRIKE_LATE;
 	if (is_cut)
 		sim_task_wait(10 * SIM_S);
-	if (sim_server_is_down(side))
-		explain(ws, O2_HTTP_REFUSED, "connection refused", err);
-	else if (is_cut || strike == SIM_STRIKE_RESET)
+	if (is_cut || strike == SIM_STRIKE_RESET)
 		explain(ws, is_cut ? O2_HTTP_TIMED_OUT : O2_HTTP_LOST, "no connection", err);
 	else if (sim_strike_answer(strike, &response))
 		refuse(out_refusal, response.status, "", "struck");
@@ -275,7 +273,7 @@ static void go_out(void *arg)
 	struct o2_http_ws *ws = passage->ws;
 	bool is_cut = sim_is_cut(ws->side == 0 ? SIM_TO_A : SIM_TO_B);
 
-	if (ws->agent && !is_cut && !sim_server_is_down(ws->side))
+	if (ws->agent && !is_cut)
 		sim_agent_take(ws->agent, passage->bytes, passage->len);
 	passage_free(passage);
 }

@@ -162,21 +162,6 @@ static void bind_claim(struct sim_object *claim, const struct sim_object *volume
 
 /* --- volumes that are made --- */
 
-static struct o2_doc *terms_of_node(const char *node)
-{
-	struct o2_doc *terms = o2_doc_array_new(), *term = o2_doc_object_new(),
-		      *expression = o2_doc_object_new();
-
-	o2_doc_set_str(expression, "key", "kubernetes.io/hostname");
-	o2_doc_set_str(expression, "operator", "In");
-	o2_doc_put(expression, "/values", o2_doc_array_new());
-	o2_doc_append_str(o2_doc_at(expression, "/values"), node);
-	o2_doc_put(term, "/matchExpressions", o2_doc_array_new());
-	o2_doc_append(o2_doc_at(term, "/matchExpressions"), expression);
-	o2_doc_append(terms, term);
-	return terms;
-}
-
 static struct sim_object *make_volume(const struct sim_object *claim,
 				      const struct sim_object *class)
 {
@@ -197,7 +182,7 @@ static struct sim_object *make_volume(const struct sim_object *claim,
 	o2_doc_put_str(doc, "/spec/hostPath/path", path);
 	if (node)
 		o2_doc_put(doc, "/spec/nodeAffinity/required/nodeSelectorTerms",
-			   terms_of_node(node));
+			   sim_node_terms("matchExpressions", "kubernetes.io/hostname", node));
 	o2_doc_put_str(doc, "/spec/persistentVolumeReclaimPolicy",
 		       o2_doc_str(class->doc, "/reclaimPolicy", "Delete"));
 	o2_doc_put_str(doc, "/spec/storageClassName", class->name);

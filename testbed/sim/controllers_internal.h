@@ -20,6 +20,8 @@
 /* Of a pod's spec. */
 #define SIM_NODE_TERMS \
 	"/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms"
+/* Terms of one requirement, "key in (value)"; matcher: "matchFields" or "matchExpressions". Caller frees. */
+struct o2_doc *sim_node_terms(const char *matcher, const char *key, const char *value);
 
 /* The kinds that controllers deal with, looked up once. */
 struct sim_known {

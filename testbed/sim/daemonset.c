@@ -24,7 +24,6 @@ static struct o2_doc *make_pod(const struct look *look, const char *node)
 {
 	struct sim_object *set = look->set;
 	struct o2_doc *pod = sim_pod_from(set, o2_doc_at(set->doc, "/spec/template"));
-	struct o2_doc *term = o2_doc_object_new(), *field = o2_doc_object_new();
 	O2_AUTO(o2_freep) char *prefix = o2_xasprintf("%s-", set->name);
 	O2_AUTO(o2_freep)
 	char *generation =
@@ -33,14 +32,8 @@ static struct o2_doc *make_pod(const struct look *look, const char *node)
 	o2_doc_put_str(pod, "/metadata/generateName", prefix);
 	o2_doc_put_str(pod, "/metadata/labels/" HASH_LABEL, look->hash);
 	o2_doc_put_str(pod, "/metadata/labels/pod-template-generation", generation);
-	o2_doc_set_str(field, "key", "metadata.name");
-	o2_doc_set_str(field, "operator", "In");
-	o2_doc_put(field, "/values", o2_doc_array_new());
-	o2_doc_append_str(o2_doc_at(field, "/values"), node);
-	o2_doc_put(term, "/matchFields", o2_doc_array_new());
-	o2_doc_append(o2_doc_at(term, "/matchFields"), field);
-	o2_doc_put(pod, "/spec" SIM_NODE_TERMS, o2_doc_array_new());
-	o2_doc_append(o2_doc_at(pod, "/spec" SIM_NODE_TERMS), term);
+	o2_doc_put(pod, "/spec" SIM_NODE_TERMS,
+		   sim_node_terms("matchFields", "metadata.name", node));
 	return pod;
 }
 

@@ -18,9 +18,8 @@
 
 #define LATE_US (90 * SIM_S) /* lands long after everybody gave up waiting */
 #define SLOW_US (20 * SIM_S)
-#define REFUSED_US (1 * SIM_MS)
 
-enum outcome { ANSWERED, LOST, TIMED_OUT, REFUSED };
+enum outcome { ANSWERED, LOST, TIMED_OUT };
 
 struct exchange {
 	struct o2_http_call *call; /* NULL: nobody waits for it any more */
@@ -117,14 +116,6 @@ static void be_lost(void *arg)
 	let_go(exchange);
 }
 
-static void be_refused(void *arg)
-{
-	struct exchange *exchange = arg;
-
-	finish(exchange, REFUSED);
-	let_go(exchange);
-}
-
 static void expire(void *arg)
 {
 	struct exchange *exchange = arg;
@@ -194,9 +185,7 @@ static void arrive(void *arg)
 					     .body = exchange->body,
 					     .body_len = exchange->body_len };
 
-	if (sim_server_is_down(exchange->side)) {
-		later(REFUSED_US, be_refused, exchange);
-	} else if (sim_is_cut(exchange->side == 0 ? SIM_TO_A : SIM_TO_B)) {
+	if (sim_is_cut(exchange->side == 0 ? SIM_TO_A : SIM_TO_B)) {
 		; /* nothing ever comes of it */
 	} else if (sim_strike_answer(exchange->strike, &exchange->response)) {
 		later(sim_latency_us(), deliver, exchange);
@@ -306,7 +295,6 @@ int o2_http_transfer_explain(struct o2_http_call *call, struct o2_err *err)
 	} ends[] = {
 		[LOST] = { O2_HTTP_LOST, "the server closed the connection without an answer" },
 		[TIMED_OUT] = { O2_HTTP_TIMED_OUT, "no answer in time" },
-		[REFUSED] = { O2_HTTP_REFUSED, "connection refused" },
 	};
 	enum outcome outcome = ((struct exchange *)call->easy)->outcome;
 

@@ -197,6 +197,7 @@ void sim_drill_run(void)
 	/* What was long on its way arrives after the end, and waits for somebody who looks. */
 	if (sim_fault_delayed()) {
 		recover();
+		sim_strike_mend();
 		sim_pass_time(SETTLE_US);
 	}
 	sim_oracle_end();

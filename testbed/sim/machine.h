@@ -18,7 +18,6 @@ struct sim_machine {
 	bool is_watched;
 	int signal; /* that was asked for; 0: none */
 	int masked;
-	uint64_t allocations;
 };
 /* Made when first asked for; lives as long as the task. */
 struct sim_machine *sim_machine_of(struct sim_task *task);

@@ -172,19 +172,26 @@ void sim_entries_subtract(struct sim_entries *entries, const struct o2_doc *obje
 
 /* ---- order ---- */
 
-static int by_operation_and_time(const void *a, const void *b)
+/* Two entries of an array that is sorted, by their texts under `members`, the first that differ. */
+static int by_members(const void *a, const void *b, const char *const *members, size_t count)
 {
-	static const char *const members[] = { "operation", "time", "manager", "apiVersion",
-					       "subresource" };
 	const struct o2_doc *x = *(struct o2_doc *const *)a, *y = *(struct o2_doc *const *)b;
 
-	for (size_t i = 0; i < O2_COUNT(members); i++) {
+	for (size_t i = 0; i < count; i++) {
 		int order = strcmp(text_of(x, members[i]), text_of(y, members[i]));
 
 		if (order != 0)
 			return order;
 	}
 	return 0;
+}
+
+static int by_operation_and_time(const void *a, const void *b)
+{
+	static const char *const members[] = { "operation", "time", "manager", "apiVersion",
+					       "subresource" };
+
+	return by_members(a, b, members, O2_COUNT(members));
 }
 
 void sim_entries_write(struct sim_entries *entries, struct o2_doc *object)
@@ -210,15 +217,8 @@ void sim_entries_write(struct sim_entries *entries, struct o2_doc *object)
 static int by_age(const void *a, const void *b)
 {
 	static const char *const members[] = { "time", "manager", "apiVersion", "subresource" };
-	const struct o2_doc *x = *(struct o2_doc *const *)a, *y = *(struct o2_doc *const *)b;
 
-	for (size_t i = 0; i < O2_COUNT(members); i++) {
-		int order = strcmp(text_of(x, members[i]), text_of(y, members[i]));
-
-		if (order != 0)
-			return order;
-	}
-	return 0;
+	return by_members(a, b, members, O2_COUNT(members));
 }
 
 /* Of the entries before `end`, the first that updated this version: the others go into it. */

@@ -7,7 +7,6 @@
 static struct {
 	struct sim_cluster *sides[2];
 	bool cut[SIM_WAY_COUNT];
-	bool down[2];
 } network;
 
 void sim_network_begin(struct sim_cluster *a, struct sim_cluster *b)
@@ -40,17 +39,6 @@ bool sim_is_cut(enum sim_way way)
 void sim_mend_all(void)
 {
 	memset(network.cut, 0, sizeof(network.cut));
-	memset(network.down, 0, sizeof(network.down));
-}
-
-void sim_server_down(int side, bool down)
-{
-	network.down[side] = down;
-}
-
-bool sim_server_is_down(int side)
-{
-	return network.down[side];
 }
 
 int64_t sim_latency_us(void)

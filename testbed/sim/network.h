@@ -24,8 +24,5 @@ int sim_side_of(const struct sim_cluster *cluster);
 void sim_cut(enum sim_way way, bool is_cut);
 bool sim_is_cut(enum sim_way way);
 void sim_mend_all(void);
-/* An API server that is down refuses connections, from everywhere. */
-void sim_server_down(int side, bool down);
-bool sim_server_is_down(int side);
 /* One way, microseconds: 0.3 to 1.2 ms. */
 int64_t sim_latency_us(void);

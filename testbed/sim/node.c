@@ -134,6 +134,22 @@ bool sim_node_matches(const struct sim_object *node, const struct o2_doc *terms)
 	return false;
 }
 
+struct o2_doc *sim_node_terms(const char *matcher, const char *key, const char *value)
+{
+	struct o2_doc *terms = o2_doc_array_new(), *term = o2_doc_object_new(),
+		      *requirement = o2_doc_object_new(), *values = o2_doc_array_new(),
+		      *requirements = o2_doc_array_new();
+
+	o2_doc_set_str(requirement, "key", key);
+	o2_doc_set_str(requirement, "operator", "In");
+	o2_doc_append_str(values, value);
+	o2_doc_set(requirement, "values", values);
+	o2_doc_append(requirements, requirement);
+	o2_doc_set(term, matcher, requirements);
+	o2_doc_append(terms, term);
+	return terms;
+}
+
 bool sim_node_takes(const struct sim_object *node, const struct o2_doc *pod_spec)
 {
 	const struct o2_doc *selector = o2_doc_member(pod_spec, "nodeSelector");

@@ -92,11 +92,6 @@ struct sim_task *sim_task_current(void)
 	return tasks.current;
 }
 
-const char *sim_task_name(const struct sim_task *task)
-{
-	return task->name;
-}
-
 static void time_out(void *arg)
 {
 	struct timer *timer = arg;

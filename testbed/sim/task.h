@@ -20,7 +20,6 @@ struct sim_task;
 struct sim_task *sim_task_start(const char *name, void (*fn)(void *arg), void *arg);
 /* NULL outside of any. */
 struct sim_task *sim_task_current(void);
-const char *sim_task_name(const struct sim_task *task);
 
 /* Of the current task: wait for sim_task_wake(), at most `timeout_us` (negative: for ever). True if it was woken. */
 bool sim_task_wait(int64_t timeout_us);

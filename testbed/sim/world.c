@@ -60,11 +60,6 @@ uint64_t sim_random(uint64_t below)
 	return draw() % below; /* the bias is far below what a test could see */
 }
 
-bool sim_chance(uint64_t of)
-{
-	return sim_random(of) == 0;
-}
-
 void sim_random_bytes(void *out, unsigned long len)
 {
 	unsigned char *bytes = out;

@@ -40,7 +40,5 @@ void sim_pass_time(int64_t us);
 
 /* A number below `below` (at least 1). */
 uint64_t sim_random(uint64_t below);
-/* True once in `of` times. */
-bool sim_chance(uint64_t of);
 /* Bytes from the same source: uids, keys, ids. */
 void sim_random_bytes(void *out, unsigned long len);

@@ -141,6 +141,11 @@ static int look_at_workload(struct waiting *waiting, const struct o2_plan_awaite
 			*err = read->err;
 		return err->code;
 	}
+	if (item->mark && strcmp(o2_record_mark_of(read->object), item->mark) != 0)
+		return o2_fail(err, O2_ECONFLICT,
+			       "%s '%s' in %s is not as it was %s: did somebody change it, or was "
+			       "the cluster restored from a backup?",
+			       item->kind->kind, item->name, waiting->await->side, item->mark);
 	o2_buf_init(&why, 1024);
 	health = health_of(item, read->object, &why);
 	waiting->ready_count += health == O2_KUBE_HEALTH_READY;

@@ -65,7 +65,8 @@ int o2_plan_lost_timeout_ms(const struct o2_plan_options *options);
 struct o2_plan_awaited {
 	const struct o2_kube_kind *kind;
 	const char *ns, *name;
-	int ready; /* this many ready pods are enough; -1: ready in every respect */
+	int ready;        /* this many ready pods are enough; -1: ready in every respect */
+	const char *mark; /* the transaction's mark that it must carry; NULL: any */
 };
 struct o2_plan_await {
 	struct o2_kube *kube;
@@ -88,6 +89,12 @@ O2_MUST_CHECK int o2_plan_await_stopped(struct o2_step_context *context,
 					const struct o2_plan_step *step, struct o2_err *err);
 /* A moved application is as the freeze left it: held, unchanged, without pods. Errors: O2_ECONFLICT, naming what changed. */
 O2_MUST_CHECK int o2_plan_see_frozen(struct o2_step_context *context, struct o2_err *err);
+
+/*
+ * B is still what voted: its record is there, and what was started is ready, or becomes it again. Errors: O2_ECONFLICT if B lost its record
+ * (restored from a backup); else those of o2_plan_await_ready().
+ */
+O2_MUST_CHECK int o2_plan_see_started(struct o2_step_context *context, struct o2_err *err);
 
 /*
  * A is still what was planned. Errors: O2_ECONFLICT, naming what changed.

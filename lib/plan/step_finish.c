@@ -12,7 +12,8 @@ O2_STEP_APPLY(o2_step_decide_apply)
 		return err->code;
 	if (o2_record_check(context->record, O2_STATE_OPEN, err) < 0 ||
 	    (o2_plan_is_move(context->plan) && o2_plan_see_drift(context, true, err) < 0) ||
-	    o2_plan_see_frozen(context, err) < 0 || o2_record_decide(context->record, err) < 0)
+	    o2_plan_see_started(context, err) < 0 || o2_plan_see_frozen(context, err) < 0 ||
+	    o2_record_decide(context->record, err) < 0)
 		return err->code;
 	return o2_record_mirror(context->record, err);
 }

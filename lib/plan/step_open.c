@@ -72,6 +72,8 @@ static int open_wave(struct o2_step_context *context, const struct o2_doc *items
 		     struct o2_err *err)
 {
 	struct o2_kube *kube = o2_record_kube(context->record, O2_TARGET);
+	/* COMMITTED; DONE, where a restored B is opened once more. */
+	enum o2_record_state state = o2_record_head(context->record)->state;
 	struct o2_record_object *objects = o2_xcalloc(o2_doc_count(items) + 1, sizeof(*objects));
 	size_t count;
 	int code = select_items(kube, items, wave, "change", objects, &count, err);
@@ -80,13 +82,11 @@ static int open_wave(struct o2_step_context *context, const struct o2_doc *items
 		code = o2_plan_skip_runs(context->record, O2_TARGET, objects, count,
 					 context->options, err);
 	if (code == 0)
-		code = o2_record_change_many(context->record, objects, count, "opened",
-					     O2_STATE_COMMITTED, err);
+		code = o2_record_change_many(context->record, objects, count, "opened", state, err);
 	if (code == 0)
 		code = select_items(kube, items, wave, "create", objects, &count, err);
 	if (code == 0)
-		code = o2_record_create_many(context->record, objects, count, false,
-					     O2_STATE_COMMITTED, err);
+		code = o2_record_create_many(context->record, objects, count, false, state, err);
 	free(objects);
 	return code;
 }

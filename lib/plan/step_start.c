@@ -3,6 +3,8 @@
 
 #include "base/process.h"
 
+#define STARTED "started" /* the mark of what was armed */
+
 O2_STEP_CHECK(o2_step_start_check)
 {
 	size_t pods = 0;
@@ -35,7 +37,7 @@ static int arm(struct o2_step_context *context, const struct o2_plan_step *step,
 							.name = object->target_name,
 							.object = o2_doc_merge_diff(inert, full) };
 	}
-	code = o2_record_change_many(context->record, objects, step->object_count, "started",
+	code = o2_record_change_many(context->record, objects, step->object_count, STARTED,
 				     O2_STATE_OPEN, err);
 	for (size_t i = 0; i < step->object_count; i++)
 		o2_doc_free((struct o2_doc *)objects[i].object);
@@ -56,6 +58,7 @@ static struct o2_plan_awaited *awaited(const struct o2_plan *plan, const struct 
 			.ns = object->target_ns,
 			.name = object->target_name,
 			.ready = -1,
+			.mark = STARTED,
 		};
 	}
 	return items;
@@ -73,7 +76,8 @@ static int see_transaction(void *arg, struct o2_err *err)
 	return err->code;
 }
 
-O2_STEP_APPLY(o2_step_start_apply)
+static int await_wave(struct o2_step_context *context, const struct o2_plan_step *step,
+		      struct o2_err *err)
 {
 	O2_AUTO(o2_freep) struct o2_plan_awaited *items = awaited(context->plan, step);
 	struct o2_plan_await await = {
@@ -87,9 +91,28 @@ O2_STEP_APPLY(o2_step_start_apply)
 		.look_arg = context,
 	};
 
+	return o2_plan_await_ready(&await, err);
+}
+
+O2_STEP_APPLY(o2_step_start_apply)
+{
 	if (arm(context, step, err) < 0)
 		return err->code;
-	return o2_plan_await_ready(&await, err);
+	return await_wave(context, step, err);
+}
+
+int o2_plan_see_started(struct o2_step_context *context, struct o2_err *err)
+{
+	const struct o2_plan *plan = context->plan;
+
+	if (o2_record_check_mirror(context->record, err) < 0)
+		return err->code;
+	for (size_t i = 0; i < plan->step_count; i++) {
+		if (plan->steps[i].type == o2_step_type(O2_STEP_START) &&
+		    await_wave(context, &plan->steps[i], err) < 0)
+			return err->code;
+	}
+	return 0;
 }
 
 O2_STEP_UNDO(o2_step_start_undo)

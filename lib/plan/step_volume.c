@@ -108,7 +108,8 @@ O2_STEP_APPLY(o2_step_final_apply)
 	if (o2_volume_close(context->volumes, err) < 0)
 		return err->code;
 	o2_volume_free(O2_STEAL(context->volumes));
-	return 0;
+	/* A B whose R2 is older has volumes that were not compared. */
+	return o2_record_mirror(context->record, err);
 }
 
 void o2_step_context_release(struct o2_step_context *context)

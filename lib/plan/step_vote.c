@@ -186,5 +186,8 @@ O2_STEP_APPLY(o2_step_vote_apply)
 {
 	if (try_pods(context, step, err) < 0 || try_opening(context, err) < 0)
 		return err->code;
-	return store_opening(context, err);
+	/* R2 last: a B whose R2 is older than its vote has lost something of what it voted for. */
+	if (store_opening(context, err) < 0)
+		return err->code;
+	return o2_record_mirror(context->record, err);
 }

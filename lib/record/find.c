@@ -112,15 +112,19 @@ struct lock_search {
 static int offer_lock(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item)
 {
 	const struct lock_search *search = arg;
-	bool on_source;
 
 	(void)kind;
 	if (!item)
 		return 0;
-	on_source = strcmp(o2_doc_str(item, "/data/side", ""), "source") == 0;
-	return search->fn(search->arg, o2_doc_str(item, "/metadata/namespace", ""),
-			  o2_doc_str(item, "/data/transaction", ""),
-			  on_source ? O2_SOURCE : O2_TARGET);
+	bool on_source = strcmp(o2_doc_str(item, "/data/side", ""), "source") == 0;
+	const struct o2_record_lock lock = {
+		.ns = o2_doc_str(item, "/metadata/namespace", ""),
+		.id = o2_doc_str(item, "/data/transaction", ""),
+		.side = on_source ? O2_SOURCE : O2_TARGET,
+		.source_cluster = o2_doc_str(item, "/data/sourceCluster", ""),
+		.source_ns = o2_doc_str(item, "/data/sourceNamespace", ""),
+	};
+	return search->fn(search->arg, &lock);
 }
 
 int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces,

@@ -304,7 +304,7 @@ static struct o2_doc *again_patch(struct o2_record *record, const struct o2_reco
 int o2_record_hold_again(struct o2_record *record, struct o2_record_object *objects, size_t count,
 			 struct o2_err *err)
 {
-	return pass(record, objects, count, again_patch, O2_STATE_COMMITTED, err);
+	return pass(record, objects, count, again_patch, record->head.state, err);
 }
 
 int o2_record_touch_many(struct o2_record *record, struct o2_record_object *objects, size_t count,

@@ -1,6 +1,18 @@
 /* The lock of a namespace: one ConfigMap of a fixed name, made by CREATE (PROTOCOL.md U13). */
 #include "record/record_internal.h"
 
+/* Whose lock it is: B's outlives A's record where A is restored from a backup, and A alone can tell that there is none. */
+static void put_home(const struct o2_record *record, struct o2_doc *map)
+{
+	char cluster[65];
+
+	if (record->locks[O2_SOURCE].count == 0 ||
+	    o2_kube_cluster_id(record->kube[O2_SOURCE], cluster, NULL) < 0)
+		return;
+	o2_doc_put_str(map, "/data/sourceCluster", cluster);
+	o2_doc_put_str(map, "/data/sourceNamespace", record->locks[O2_SOURCE].items[0]);
+}
+
 static struct o2_doc *lock_doc(const struct o2_record *record, enum o2_side side, const char *ns)
 {
 	struct o2_doc *map = o2_doc_object_new();
@@ -13,6 +25,8 @@ static struct o2_doc *lock_doc(const struct o2_record *record, enum o2_side side
 	o2_doc_put_str(map, "/data/transaction", record->head.id);
 	o2_doc_put_str(map, "/data/holder", record->self);
 	o2_doc_put_str(map, "/data/side", side == O2_SOURCE ? "source" : "target");
+	if (side == O2_TARGET)
+		put_home(record, map);
 	return map;
 }
 
@@ -105,12 +119,11 @@ int o2_record_bar(struct o2_kube *kube, const char *ns, const char *id, struct o
 	return bar_record(record, ns, err);
 }
 
-int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id, struct o2_err *err)
+int o2_record_clear_chunks(struct o2_record *record, const char *ns, struct o2_err *err)
 {
-	O2_AUTO(o2_record_freep) struct o2_record *record = o2_record_new(kube, kube, "");
+	struct o2_kube *kube = record->kube[O2_SOURCE];
 	const struct o2_kube_kind *kind = o2_record_kind(kube, "ConfigMap");
 
-	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
 	for (int number = 0;; number++) {
 		O2_AUTO(o2_freep) char *suffix = o2_xasprintf("ws-%d", number);
 		O2_AUTO(o2_freep) char *name = o2_record_name(record, suffix);
@@ -125,5 +138,18 @@ int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id,
 			return err->code;
 	}
 	o2_err_clear(err);
-	return o2_record_delete_own(record, kube, kind, ns, O2_RECORD_LOCK_NAME, err);
+	return 0;
+}
+
+int o2_record_clear_strays(struct o2_kube *kube, enum o2_side side, const char *ns, const char *id,
+			   struct o2_err *err)
+{
+	O2_AUTO(o2_record_freep) struct o2_record *record = o2_record_new(kube, kube, "");
+
+	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
+	if (o2_record_clear_chunks(record, ns, err) < 0 ||
+	    (side == O2_TARGET && o2_record_remove_namespace(record, ns, err) < 0))
+		return err->code;
+	return o2_record_delete_own(record, kube, o2_record_kind(kube, "ConfigMap"), ns,
+				    O2_RECORD_LOCK_NAME, err);
 }

@@ -10,6 +10,13 @@
 #include "base/cancel.h"
 #include "base/log.h"
 
+#define PHASE "/metadata/labels/os2os.io~1phase"
+
+const char *o2_record_mark_of(const struct o2_doc *object)
+{
+	return o2_doc_str(object, PHASE, "");
+}
+
 /* Body of a CREATE: the object with label, and with an owner in its namespace. */
 static struct o2_doc *owned_body(const struct o2_record *record, enum o2_side side,
 				 const struct o2_record_object *object, bool owned)
@@ -144,10 +151,10 @@ static struct o2_doc *change_patch(struct o2_record *record, const struct o2_rec
 			object->kind->kind, object->name, o2_kube_name(record->kube[O2_TARGET]));
 		return NULL;
 	}
-	if (strcmp(o2_doc_str(now, "/metadata/labels/os2os.io~1phase", ""), mark) == 0)
+	if (strcmp(o2_record_mark_of(now), mark) == 0)
 		return NULL;
 	patch = o2_doc_copy(object->object);
-	o2_doc_put_str(patch, "/metadata/labels/os2os.io~1phase", mark);
+	o2_doc_put_str(patch, PHASE, mark);
 	return patch;
 }
 
@@ -164,8 +171,8 @@ static struct o2_doc *release_patch(struct o2_record *record, const struct o2_re
 	patch = o2_doc_object_new();
 	kept = o2_doc_array_new();
 	o2_doc_put(patch, "/metadata/labels/os2os.io~1txn", o2_doc_null_new());
-	if (o2_doc_at(now, "/metadata/labels/os2os.io~1phase"))
-		o2_doc_put(patch, "/metadata/labels/os2os.io~1phase", o2_doc_null_new());
+	if (o2_doc_at(now, PHASE))
+		o2_doc_put(patch, PHASE, o2_doc_null_new());
 	for (size_t i = 0; i < o2_doc_count(references); i++) {
 		struct o2_doc *reference = o2_doc_item(references, i);
 
@@ -203,7 +210,7 @@ int o2_record_release_many(struct o2_record *record, struct o2_record_object *ob
 					 .mark = "",
 					 .absent_is_fine = true };
 
-	return o2_record_swap_many(record, &batch, O2_STATE_COMMITTED, err);
+	return o2_record_swap_many(record, &batch, record->head.state, err);
 }
 
 /* Of objects that are ours, or held by us: others' status is not ours to write. */

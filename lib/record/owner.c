@@ -70,7 +70,13 @@ int o2_record_create_mirror(struct o2_record *record, struct o2_err *err)
 
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_TARGET, stamp);
-	return create_watched(record, O2_TARGET, "ConfigMap", map, NULL, err);
+	struct o2_doc *made = NULL;
+	int code = create_watched(record, O2_TARGET, "ConfigMap", map, &made, err);
+
+	/* Whoever resumes finds the one of the process before. */
+	o2_record_remember_mirror(record, o2_doc_str(made, "/data/stamp", ""));
+	o2_doc_free(made);
+	return code;
 }
 
 int o2_record_create_owner(struct o2_record *record, enum o2_side side, const char *ns,

@@ -210,6 +210,38 @@ int o2_record_begin(struct o2_record *record, const struct o2_record_begin *begi
 	return 0;
 }
 
+void o2_record_set_source(struct o2_record *record, struct o2_kube *source)
+{
+	record->kube[O2_SOURCE] = source;
+}
+
+int o2_record_renew(struct o2_record *record, const char *reason, struct o2_err *err)
+{
+	struct o2_record_head *head = &record->head;
+	struct o2_doc *made = NULL;
+	char stamp[33];
+
+	if (head->state == O2_STATE_OPEN) {
+		head->state = O2_STATE_ABORTED;
+		replace_text(&head->reason, reason);
+	}
+	head->clean = false;
+	if (o2_record_clear_chunks(record, o2_record_home(record, O2_SOURCE), err) < 0 ||
+	    o2_record_write_set_store(record, err) < 0)
+		return o2_prefix(err, "cannot write the write set again");
+	o2_record_make_stamp(stamp);
+	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
+	if (o2_record_create_one(record, O2_SOURCE, "ConfigMap", map, &made, err) < 0)
+		return o2_prefix(err, "cannot write the record again");
+	bool is_ours = strcmp(o2_doc_str(made, "/data/stamp", ""), stamp) == 0;
+	replace_text(&record->resource_version, o2_doc_str(made, "/metadata/resourceVersion", ""));
+	o2_doc_free(made);
+	return is_ours ? 0
+		       : o2_fail(err, O2_ECONFLICT,
+				 "the record of transaction %s is there again; run it again",
+				 head->id);
+}
+
 int o2_record_set_phase(struct o2_record *record, const char *phase, struct o2_err *err)
 {
 	replace_text(&record->head.phase, phase);
@@ -227,7 +259,6 @@ int o2_record_set_freeze(struct o2_record *record, int64_t since, int64_t deadli
 
 int o2_record_mirror(struct o2_record *record, struct o2_err *err)
 {
-	assert(record->head.state == O2_STATE_COMMITTED);
 	return o2_record_write_mirror(record, err);
 }
 

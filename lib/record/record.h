@@ -113,7 +113,7 @@ struct o2_kube *o2_record_kube(const struct o2_record *record, enum o2_side side
 O2_MUST_CHECK int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns,
 				 struct o2_err *err);
 
-/* Add an entry to the write set; only before o2_record_begin(). Copies. */
+/* Add an entry to the write set; only before o2_record_begin() or o2_record_renew(). Copies. */
 void o2_record_declare(struct o2_record *record, const struct o2_record_entry *entry);
 
 /*
@@ -175,6 +175,8 @@ O2_MUST_CHECK int o2_record_create_many(struct o2_record *record, struct o2_reco
 O2_MUST_CHECK int o2_record_change_many(struct o2_record *record, struct o2_record_object *objects,
 					size_t count, const char *mark, enum o2_record_state state,
 					struct o2_err *err);
+/* The mark that an object carries, "" if none. Borrowed from it. */
+const char *o2_record_mark_of(const struct o2_doc *object);
 
 /*
  * Objects that only serve the transaction (movers, the guard, the watchdog), on either side: created with label and owner, so
@@ -266,7 +268,10 @@ O2_MUST_CHECK int o2_record_set_status(struct o2_record *record, enum o2_side si
 O2_MUST_CHECK int o2_record_decide(struct o2_record *record, struct o2_err *err);
 /* Was it sent, and is unknown whether it was taken? */
 bool o2_record_is_in_doubt(const struct o2_record *record);
-/* R2 = COMMITTED, only after R1 is. */
+/*
+ * R2 becomes as R1 is known to be, with the phase: after the decision, so that B knows of it; before, so that a B that is older than
+ * what the decision rests on can be told by its R2.
+ */
 O2_MUST_CHECK int o2_record_mirror(struct o2_record *record, struct o2_err *err);
 /* Take labels and ownerReference of the transaction off. Objects that are gone or already clean are passed over. */
 O2_MUST_CHECK int o2_record_release_many(struct o2_record *record, struct o2_record_object *objects,
@@ -319,9 +324,15 @@ O2_MUST_CHECK int o2_record_find(struct o2_kube *kube, const struct o2_strs *nam
  */
 O2_MUST_CHECK struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target,
 					       const char *ns, const char *id, struct o2_err *err);
-/* State of R2 now, ABSENT if there is none. Errors: O2_ETRANSIENT (B unreachable). */
-O2_MUST_CHECK int o2_record_mirror_state(struct o2_record *record, enum o2_record_state *out_state,
-					 struct o2_err *err);
+/* A of a record that was loaded without it, since R1 is lost. Borrowed. */
+void o2_record_set_source(struct o2_record *record, struct o2_kube *source);
+/*
+ * R1 is lost, R2 is not: write the declared entries as the write set, then R1 as R2 has it, ABORTED where that is OPEN.
+ * Errors  O2_ECONFLICT: there is an R1 meanwhile.
+ */
+O2_MUST_CHECK int o2_record_renew(struct o2_record *record, const char *reason, struct o2_err *err);
+/* Is R2 as o2_record_mirror() left it last? Errors: O2_ECONFLICT, if it is not (B was restored from a backup); O2_ETRANSIENT. */
+O2_MUST_CHECK int o2_record_check_mirror(struct o2_record *record, struct o2_err *err);
 /* Become the holder: CAS epoch + 1 (U3). */
 O2_MUST_CHECK int o2_record_take_over(struct o2_record *record, struct o2_err *err);
 size_t o2_record_entry_count(const struct o2_record *record);
@@ -330,8 +341,15 @@ const struct o2_record_entry *o2_record_entry(const struct o2_record *record, si
  * Nothing was begun: remove what lies about without an R1 (locks of this process, chunks of the write set). Only while the state is ABSENT.
  */
 O2_MUST_CHECK int o2_record_discard(struct o2_record *record, struct o2_err *err);
-/* Called with namespace, transaction and side of each lock that is found. A negative return ends the search with it. */
-typedef int o2_record_lock_fn(void *arg, const char *ns, const char *id, enum o2_side side);
+/* A lock that was found. Borrowed for the call. */
+struct o2_record_lock {
+	const char *ns, *id; /* id: of its transaction */
+	enum o2_side side;
+	const char *source_cluster,
+		*source_ns; /* of one on B: where R1 is, if it is anywhere; "" if it does not say */
+};
+/* Called for each lock. A negative return ends the search with it. */
+typedef int o2_record_lock_fn(void *arg, const struct o2_record_lock *lock);
 O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_strs *namespaces,
 				       o2_record_lock_fn *fn, void *arg, struct o2_err *err);
 /*
@@ -341,9 +359,12 @@ O2_MUST_CHECK int o2_record_find_locks(struct o2_kube *kube, const struct o2_str
 O2_MUST_CHECK int o2_record_find_marks(struct o2_kube *kube, const struct o2_strs *namespaces,
 				       int (*fn)(void *arg, const char *id), void *arg,
 				       struct o2_err *err);
-/* Remove lock and write set of a transaction that has neither R1 nor R2: it died before its first effect. */
-O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, const char *ns, const char *id,
-					 struct o2_err *err);
+/*
+ * Remove the lock of a transaction that has neither R1 nor R2, and what it made before them: on A its write set, on B the namespace, if it
+ * carries its label.
+ */
+O2_MUST_CHECK int o2_record_clear_strays(struct o2_kube *kube, enum o2_side side, const char *ns,
+					 const char *id, struct o2_err *err);
 /*
  * Before o2_record_clear_strays(): see to it that a transaction that holds the lock of a namespace of A, and has no R1, never writes one there.
  * Errors  O2_EBUSY: it has one now.
@@ -372,3 +393,6 @@ O2_MUST_CHECK int o2_record_drop_opening(struct o2_record *record, struct o2_err
  */
 O2_MUST_CHECK int o2_record_sweep(struct o2_record *record, o2_kube_item_fn *fn, void *arg,
 				  struct o2_err *err);
+/* The same of everything on A that this transaction holds, in the source namespaces and in cluster scope. */
+O2_MUST_CHECK int o2_record_sweep_held(struct o2_record *record, o2_kube_item_fn *fn, void *arg,
+				       struct o2_err *err);

@@ -27,6 +27,7 @@ struct o2_record {
 	size_t entry_count, entry_cap;
 	struct o2_doc *owners[O2_SIDE_COUNT]; /* namespace -> uid of its owner */
 	char *resource_version;               /* of R1, as last read or written */
+	char mirror_stamp[33];                /* of R2, as last written here; "": never */
 	bool in_doubt;                        /* the decision was sent, and its answer never came */
 	bool is_lost; /* somebody else has it since before it was known here */
 	struct o2_strs locks[O2_SIDE_COUNT]; /* namespaces that this process locked */
@@ -75,6 +76,11 @@ O2_MUST_CHECK int o2_record_wait_again(const struct o2_record *record, struct o2
 O2_MUST_CHECK struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube,
 					   const struct o2_kube_kind *kind, const char *ns,
 					   const char *name, struct o2_err *err);
+/* Chunks of this transaction's write set in `ns` of A that no R1 speaks of. */
+O2_MUST_CHECK int o2_record_clear_chunks(struct o2_record *record, const char *ns,
+					 struct o2_err *err);
+/* R2 was left with this stamp. */
+void o2_record_remember_mirror(struct o2_record *record, const char *stamp);
 /* CREATE one ConfigMap or Namespace, and settle it as below. The object made is the caller's. */
 O2_MUST_CHECK int o2_record_create_one(const struct o2_record *record, enum o2_side side,
 				       const char *kind, const struct o2_doc *body,

@@ -254,6 +254,28 @@ static bool is_ahead(const struct o2_doc *map, enum o2_record_state state)
 	       strcmp(now, o2_record_state_name(O2_STATE_DONE)) == 0;
 }
 
+void o2_record_remember_mirror(struct o2_record *record, const char *stamp)
+{
+	snprintf(record->mirror_stamp, sizeof(record->mirror_stamp), "%s", stamp);
+}
+
+/* Before the decision R2 is a fence: what it says must be what this process wrote last, or is about to write. */
+static bool is_fenced(const struct o2_record *record, const struct o2_doc *mirror, const char *next)
+{
+	const char *stamp = o2_doc_str(mirror, "/data/stamp", "");
+
+	return strcmp(stamp, record->mirror_stamp) == 0 || strcmp(stamp, next) == 0;
+}
+
+static int fail_fence(const struct o2_record *record, struct o2_err *err)
+{
+	o2_err_clear(err);
+	return o2_fail(err, O2_ECONFLICT,
+		       "B's record of transaction %s is not as it was left: B was restored from a "
+		       "backup, or somebody changed it",
+		       record->head.id);
+}
+
 int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
@@ -279,17 +301,23 @@ int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 		if (!now) {
 			if (err->code != -O2_ENOTFOUND)
 				return err->code;
+			if (record->head.state == O2_STATE_OPEN)
+				return fail_fence(record, err);
 			o2_err_clear(err);
 			return 0;
 		}
 		if (is_ahead(now, record->head.state))
 			return 0;
+		if (record->head.state == O2_STATE_OPEN && !is_fenced(record, now, stamp))
+			return fail_fence(record, err);
 		o2_doc_put_str(next, "/metadata/resourceVersion",
 			       o2_doc_str(now, "/metadata/resourceVersion", ""));
 		code = o2_kube_write_one(kube, &write, err);
 		o2_doc_free(write.result);
-		if (code == 0)
+		if (code == 0) {
+			o2_record_remember_mirror(record, stamp);
 			return 0;
+		}
 		if (code == -O2_ETRANSIENT && o2_record_wait_again(record, &wait, err) < 0)
 			return err->code;
 		if (code != -O2_ETRANSIENT && code != -O2_ECONFLICT)
@@ -299,26 +327,15 @@ int o2_record_write_mirror(struct o2_record *record, struct o2_err *err)
 	}
 }
 
-int o2_record_mirror_state(struct o2_record *record, enum o2_record_state *out_state,
-			   struct o2_err *err)
+int o2_record_check_mirror(struct o2_record *record, struct o2_err *err)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, "target");
-	struct o2_record_head head = { 0 };
 	O2_AUTO(o2_doc_freep)
 	struct o2_doc *map = o2_record_get(record, kube, o2_record_kind(kube, "ConfigMap"),
 					   o2_record_home(record, O2_TARGET), name, err);
 
-	*out_state = O2_STATE_ABSENT;
-	if (!map) {
-		if (err->code != -O2_ENOTFOUND)
-			return err->code;
-		o2_err_clear(err);
-		return 0;
-	}
-	if (o2_record_head_from_doc(map, &head, err) < 0)
+	if (!map && err->code != -O2_ENOTFOUND)
 		return err->code;
-	*out_state = head.state;
-	o2_record_head_release(&head);
-	return 0;
+	return map && is_fenced(record, map, record->mirror_stamp) ? 0 : fail_fence(record, err);
 }

@@ -8,7 +8,7 @@
 
 void o2_record_declare(struct o2_record *record, const struct o2_record_entry *entry)
 {
-	assert(record->head.state == O2_STATE_ABSENT);
+	assert(record->resource_version[0] == '\0'); /* R1 is not written yet */
 	O2_GROW(record->entries, record->entry_count, record->entry_cap);
 	record->entries[record->entry_count++] = (struct o2_record_entry){
 		.step = o2_xstrdup(entry->step),

@@ -10,7 +10,7 @@ enum { O2_DECISION_UNREACHABLE = O2_STATE_COUNT, O2_DECISION_ANY };
 
 enum o2_decision_action {
 	O2_DECIDE_CLEAR,         /* remove lock and write set */
-	O2_DECIDE_UNDO_BY_LABEL, /* clean B by labels; A has nothing to say */
+	O2_DECIDE_UNDO_BY_LABEL, /* without R1: B is cleaned by labels, A given back by its marks */
 	O2_DECIDE_UNDO,          /* take over and undo by the write set */
 	O2_DECIDE_ABORT_NOW,     /* CAS ABORTED in A; B later */
 	O2_DECIDE_FORWARD,       /* take over and finish forward */

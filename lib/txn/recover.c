@@ -13,16 +13,29 @@
 	120000 /* and for the undo once it has begun: pods may take their time to end */
 #define HOLDER_POLL_MS 500
 
-/* A lock without any record: its transaction died before its first effect. */
+/* A lock without any record: its transaction died before its first effect, or A lost its record before B had one. */
 struct strays {
 	struct o2_txn_list *list;
+	char cluster[65]; /* A's */
 };
 
-static int see_lock(void *arg, const char *ns, const char *id, enum o2_side side)
+/* Where its R1 would be; NULL if that is none of A's business. */
+static const char *home_of(const struct strays *strays, const struct o2_record_lock *lock)
 {
-	struct o2_txn_list *list = ((struct strays *)arg)->list;
+	if (lock->side == O2_SOURCE)
+		return lock->ns;
+	return lock->source_ns[0] && strcmp(lock->source_cluster, strays->cluster) == 0
+		       ? lock->source_ns
+		       : NULL;
+}
 
-	if (side != O2_SOURCE || id[0] == '\0' || strlen(id) >= O2_RECORD_ID_SIZE)
+static int see_lock(void *arg, const struct o2_record_lock *lock)
+{
+	const struct strays *strays = arg;
+	struct o2_txn_list *list = strays->list;
+	const char *ns = home_of(strays, lock), *id = lock->id;
+
+	if (!ns || id[0] == '\0' || strlen(id) >= O2_RECORD_ID_SIZE)
 		return 0;
 	for (size_t i = 0; i < list->count; i++) {
 		if (strcmp(list->items[i].id, id) == 0)
@@ -52,17 +65,33 @@ static int see_mark(void *arg, const char *id)
 	return 0;
 }
 
+/* Who may not look into all of B's namespaces does without. */
+static int look_for_locks_of_target(struct strays *strays, struct o2_kube *target,
+				    struct o2_err *err)
+{
+	int code = o2_record_find_locks(target, NULL, see_lock, strays, err);
+
+	if (code != -O2_EAUTH)
+		return code;
+	o2_log(O2_DEBUG, "%s", err->message);
+	o2_err_clear(err);
+	return 0;
+}
+
 static int look_around(struct o2_kube *source, struct o2_kube *target,
 		       const struct o2_strs *namespaces, struct o2_txn_list *list,
 		       struct o2_err *err)
 {
-	struct strays strays = { list };
+	struct strays strays = { .list = list };
 
 	if (o2_txn_find(source, target, namespaces, list, err) < 0 ||
 	    (source && o2_record_find_marks(source, namespaces, see_mark, list, err) < 0) ||
 	    (target && o2_record_find_marks(target, NULL, see_mark, list, err) < 0))
 		return err->code;
-	return source ? o2_record_find_locks(source, namespaces, see_lock, &strays, err) : 0;
+	if (source && (o2_kube_cluster_id(source, strays.cluster, err) < 0 ||
+		       o2_record_find_locks(source, namespaces, see_lock, &strays, err) < 0))
+		return err->code;
+	return source && target ? look_for_locks_of_target(&strays, target, err) : 0;
 }
 
 /* The one with the id, or the only unfinished one. */
@@ -135,13 +164,13 @@ struct clearing {
 	struct o2_err *err;
 };
 
-static int clear_lock(void *arg, const char *ns, const char *id, enum o2_side side)
+static int clear_lock(void *arg, const struct o2_record_lock *lock)
 {
 	const struct clearing *clearing = arg;
 
-	(void)side;
-	return strcmp(id, clearing->id) == 0
-		       ? o2_record_clear_strays(clearing->kube, ns, id, clearing->err)
+	return strcmp(lock->id, clearing->id) == 0
+		       ? o2_record_clear_strays(clearing->kube, lock->side, lock->ns, lock->id,
+						clearing->err)
 		       : 0;
 }
 
@@ -244,7 +273,15 @@ static struct o2_doc *copy_options(const struct o2_record *record, struct o2_pla
 	return doc;
 }
 
-static int forward(struct recovery *recovery, struct o2_err *err)
+static void tell_of_open_step(struct recovery *recovery)
+{
+	o2_txn_conclude(recovery->result, O2_TXN_COMMITTED, recovery->record,
+			"B has the application, a later step is open; run 'os2os resume %s' again",
+			o2_record_id(recovery->record));
+}
+
+/* What follows from the decision, as often as it takes. */
+static int finish_forward(struct recovery *recovery, struct o2_err *err)
 {
 	struct o2_record *record = recovery->record;
 	struct o2_plan_options options;
@@ -254,21 +291,12 @@ static int forward(struct recovery *recovery, struct o2_err *err)
 					   .options = &options,
 					   .ways_in = ways_in };
 	bool with_source = o2_record_kube(record, O2_SOURCE) != NULL;
-	int code = with_source ? o2_record_take_over(record, err) : 0;
+	int code = o2_txn_finish_forward(&context, err);
 
-	if (code == 0 && with_source && o2_record_head(record)->clean) {
-		o2_plan_options_release(&options);
-		return conclude_closed_meanwhile(recovery);
-	}
-	if (code == 0)
-		code = o2_txn_finish_forward(&context, err);
 	o2_plan_options_release(&options);
 	o2_txn_take_ways_in(recovery->result, ways_in);
 	if (code < 0)
-		o2_txn_conclude(
-			recovery->result, O2_TXN_COMMITTED, record,
-			"B has the application, a later step is open; run 'os2os resume %s' again",
-			o2_record_id(record));
+		tell_of_open_step(recovery);
 	else if (with_source)
 		o2_txn_conclude(recovery->result, O2_TXN_DONE, record, "B has the application");
 	else
@@ -277,6 +305,21 @@ static int forward(struct recovery *recovery, struct o2_err *err)
 				"answers again, to close its record",
 				o2_record_id(record));
 	return code;
+}
+
+static int forward(struct recovery *recovery, struct o2_err *err)
+{
+	struct o2_record *record = recovery->record;
+
+	if (o2_record_kube(record, O2_SOURCE)) {
+		if (o2_record_take_over(record, err) < 0) {
+			tell_of_open_step(recovery);
+			return err->code;
+		}
+		if (o2_record_head(record)->clean)
+			return conclude_closed_meanwhile(recovery);
+	}
+	return finish_forward(recovery, err);
 }
 
 /* Run the plan from where it stopped; every step settles what is there. */
@@ -311,10 +354,7 @@ static int run_again(struct recovery *recovery, struct o2_plan *plan,
 				"it stopped again; run 'os2os resume %s' or 'os2os rollback %s'",
 				o2_record_id(record), o2_record_id(record));
 	else
-		o2_txn_conclude(
-			recovery->result, O2_TXN_COMMITTED, record,
-			"B has the application, a later step is open; run 'os2os resume %s' again",
-			o2_record_id(record));
+		tell_of_open_step(recovery);
 	recovery->result->report = o2_plan_report(plan);
 	return code;
 }
@@ -438,17 +478,20 @@ static int abort_now(struct recovery *recovery, const struct o2_decision *decisi
 	return halt(recovery, decision, O2_TXN_HALFWAY, err);
 }
 
-/* Closed, but something of it arrived after its end. Undoing and finishing may be repeated. */
+/*
+ * Closed, but something of it arrived after its end, or came back with a backup. Undoing and finishing are repeated as a whole: an owner
+ * that goes before what it owns was released would take it along.
+ */
 static int tidy(struct recovery *recovery, struct o2_err *err)
 {
 	struct o2_record *record = recovery->record;
-	bool undone = recovery->found->source_state == O2_STATE_ABORTED;
 	int code = o2_record_take_over(record, err);
+	bool undone = o2_record_head(record)->state == O2_STATE_ABORTED;
 
 	if (code == 0 && undone)
 		code = o2_txn_undo(record, o2_record_head(record)->reason, NULL, err);
 	else if (code == 0)
-		code = o2_record_finish(record, NULL, err);
+		code = finish_forward(recovery, err);
 	if (code == 0)
 		o2_txn_conclude(recovery->result, undone ? O2_TXN_UNDONE : O2_TXN_DONE, record,
 				"transaction %s was closed already; what arrived late of it was "
@@ -471,7 +514,9 @@ static int act(struct recovery *recovery, const struct o2_decision *decision, st
 			return cancel(recovery, err);
 		return undo(recovery, "undone by recovery", err);
 	case O2_DECIDE_UNDO_BY_LABEL:
-		return o2_txn_undo_by_label(recovery->record, recovery->result, err);
+		return recovery->source
+			       ? undo(recovery, "A lost its record", err)
+			       : o2_txn_undo_by_label(recovery->record, recovery->result, err);
 	case O2_DECIDE_ABORT_NOW:
 		return abort_now(recovery, decision, err);
 	case O2_DECIDE_FORWARD:
@@ -511,6 +556,15 @@ static int conclude_nothing(struct recovery *recovery, struct o2_err *err)
 		found.message, recovery->source ? "A" : "B", recovery->source ? "B" : "A");
 }
 
+/* B is to be tidied or undone, and A answers, but has no record any more. */
+static bool is_lost_in_source(const struct recovery *recovery, const struct o2_decision *decision)
+{
+	return recovery->record && recovery->source &&
+	       recovery->found->source_state == O2_STATE_ABSENT &&
+	       (decision->action == O2_DECIDE_UNDO_BY_LABEL ||
+		(decision->action == O2_DECIDE_NOTHING && recovery->found->has_leftovers));
+}
+
 static int carry_out(struct recovery *recovery, const struct o2_decision *decision,
 		     struct o2_err *err)
 {
@@ -519,6 +573,8 @@ static int carry_out(struct recovery *recovery, const struct o2_decision *decisi
 
 	if (decision->action != O2_DECIDE_CLEAR && decision->action != O2_DECIDE_WAIT_FOR_A)
 		code = load(recovery, err);
+	if (code == 0 && is_lost_in_source(recovery, decision))
+		code = o2_txn_renew(recovery->record, recovery->source, err);
 	if (code == 0)
 		code = found->has_leftovers && recovery->record && recovery->source
 			       ? tidy(recovery, err)

@@ -101,6 +101,15 @@ static int stop_target(struct o2_record *record, struct o2_err *err)
 	return o2_record_clear_helpers(record, O2_TARGET, err);
 }
 
+static bool names_target(const struct o2_record *record)
+{
+	for (size_t i = 0; i < o2_record_entry_count(record); i++) {
+		if (o2_record_entry(record, i)->side == O2_TARGET)
+			return true;
+	}
+	return false;
+}
+
 /* In the reverse order of the table; what lies about by label goes before its owner and its namespace. */
 static int clear_target(struct o2_record *record, struct o2_err *err)
 {
@@ -117,8 +126,8 @@ static int clear_target(struct o2_record *record, struct o2_err *err)
 		if (undo_step(record, (enum o2_step_id)id, err) < 0)
 			return err->code;
 	}
-	/* Without a write set (R1 is lost) the label alone tells which namespaces were made. */
-	for (size_t i = 0; i < namespaces->count && o2_record_entry_count(record) == 0; i++) {
+	/* Where the write set names nothing of B (R1 was lost), the label alone tells which namespaces were made. */
+	for (size_t i = 0; i < namespaces->count && !names_target(record); i++) {
 		if (o2_record_remove_owner(record, O2_TARGET, namespaces->items[i], err) < 0 ||
 		    o2_record_remove_namespace(record, namespaces->items[i], err) < 0)
 			return err->code;

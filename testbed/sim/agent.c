@@ -52,6 +52,7 @@ struct sim_agent {
 LIST_HEAD(agents, sim_agent);
 static struct agents agents = LIST_HEAD_INITIALIZER(agents);
 static int next_port = 20000;
+static bool are_full[2]; /* the disks of the sides */
 
 /* --- life --- */
 
@@ -145,6 +146,7 @@ void sim_agent_begin(void)
 						 .stop = pod_stops };
 
 	sim_kubelet_add_program(&hold);
+	memset(are_full, 0, sizeof(are_full));
 }
 
 /* --- the disks --- */
@@ -289,6 +291,16 @@ static void finish_receiving(struct sim_agent *agent)
 	say_stats(agent, O2_STREAM_RECEIVED);
 }
 
+/* Who receives tells who sends. */
+static void fail_both(struct sim_agent *agent, enum o2_code code, const char *words)
+{
+	if (!agent->receiving)
+		return;
+	fail(agent, code, words);
+	if (agent->peer && agent->peer->sending)
+		fail(agent->peer, code, words);
+}
+
 static void take_parcel(struct sim_agent *agent, unsigned char tree, unsigned char file,
 			uint64_t value)
 {
@@ -301,6 +313,8 @@ static void take_parcel(struct sim_agent *agent, unsigned char tree, unsigned ch
 	} else if (tree == END_OF_ROUND) {
 		agent->heard_end = true;
 		finish_receiving(agent);
+	} else if (are_full[sim_side_of(agent->pod->cluster)]) {
+		fail_both(agent, O2_ELIMIT, "cannot write a file: No space left on device");
 	} else if (tree < agent->tree_count && file < FILES && volume(agent, tree)) {
 		*file_of(volume(agent, tree), file) = value;
 		volume(agent, tree)->block_count++;
@@ -557,4 +571,9 @@ void sim_agent_kill_mover(int side)
 		sim_delete_in(agent->pod, SIM_BACKGROUND, 0);
 		return;
 	}
+}
+
+void sim_agent_fill_disks(int side, bool full)
+{
+	are_full[side] = full;
 }

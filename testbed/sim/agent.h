@@ -22,3 +22,5 @@ void sim_agent_hang_up(struct sim_agent *agent);
 void sim_agent_begin(void);
 /* End one mover's pod, by force. */
 void sim_agent_kill_mover(int side);
+/* No mover of this side can write any more; or again. */
+void sim_agent_fill_disks(int side, bool full);

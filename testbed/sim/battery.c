@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@
 #define SEED_DEFAULT 1
 #define STRUCK_MAX 16
 #define JOBS_DEFAULT 2
-#define CHILD_LIMIT_S 20
+#define CHILD_LIMIT_S 20 /* of computing */
 #define SWARM_STRIKES_MAX 3
 #define STRIKES_A_POINT 15 /* that fit, on the average */
 #define SWARM_SHARE 8      /* one run in so many, of a number of runs that was asked for */
@@ -187,6 +188,7 @@ static void await_child(pid_t child)
 /* Fork; true in the child. */
 static bool branch(void)
 {
+	const struct itimerval limit = { .it_value.tv_sec = CHILD_LIMIT_S };
 	pid_t child = fork();
 
 	if (child < 0) {
@@ -197,7 +199,7 @@ static bool branch(void)
 		await_child(child);
 		return false;
 	}
-	alarm(CHILD_LIMIT_S);
+	setitimer(ITIMER_PROF, &limit, NULL);
 	now.is_child = true;
 	return true;
 }

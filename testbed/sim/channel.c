@@ -30,6 +30,7 @@ STAILQ_HEAD(messages, message);
 
 /* Both ends of one exec; the client's goes first or last. */
 struct o2_http_ws {
+	LIST_ENTRY(o2_http_ws) link;
 	struct o2_http_host *host;
 	struct sim_task *task;
 	struct sim_agent *agent; /* NULL: its end is gone */
@@ -40,6 +41,8 @@ struct o2_http_ws {
 	bool freed;
 	int uses;
 };
+
+static LIST_HEAD(, o2_http_ws) channels = LIST_HEAD_INITIALIZER(channels);
 
 /* A message on its way, in either direction. */
 struct passage {
@@ -59,6 +62,7 @@ static void let_go(struct o2_http_ws *ws)
 		free(message->bytes);
 		free(message);
 	}
+	LIST_REMOVE(ws, link);
 	free(ws);
 }
 
@@ -87,6 +91,17 @@ static void lose(struct o2_http_ws *ws)
 	ws->agent = NULL;
 	if (!ws->freed)
 		sim_task_wake(ws->task);
+}
+
+void sim_channels_lose(int side)
+{
+	struct o2_http_ws *ws;
+
+	LIST_FOREACH(ws, &channels, link)
+	{
+		if (ws->side == side && !ws->closed)
+			lose(ws);
+	}
 }
 
 /* --- from the agent --- */
@@ -226,12 +241,15 @@ struct o2_http_ws *o2_http_ws_open(struct o2_http_host *host, const struct o2_ht
 		.host = host, .task = sim_task_current(), .side = side, .uses = 1
 	};
 	STAILQ_INIT(&ws->in);
+	LIST_INSERT_HEAD(&channels, ws, link);
 	sim_strike_world(strike);
 	sim_task_wait(2 * sim_latency_us());
 	bool is_cut = sim_is_cut(side == 0 ? SIM_TO_A : SIM_TO_B) || strike == SIM_STRIKE_LATE;
 	if (is_cut)
 		sim_task_wait(10 * SIM_S);
-	if (is_cut || strike == SIM_STRIKE_RESET)
+	if (sim_is_down(side))
+		explain(ws, O2_HTTP_REFUSED, "connection refused", err);
+	else if (is_cut || strike == SIM_STRIKE_RESET)
 		explain(ws, is_cut ? O2_HTTP_TIMED_OUT : O2_HTTP_LOST, "no connection", err);
 	else if (sim_strike_answer(strike, &response))
 		refuse(out_refusal, response.status, "", "struck");

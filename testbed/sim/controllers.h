@@ -57,6 +57,8 @@ struct sim_volume *sim_volume_of(struct sim_object *volume);
 /* Behind a claim that is bound; NULL if it is not. */
 struct sim_volume *sim_claim_volume(const struct sim_cluster *cluster, const char *ns,
 				    const char *claim);
+/* The node is back: it goes on with its pods, and tells how they are. */
+void sim_resume_node(const struct sim_cluster *cluster, const char *node);
 /* Is the pod's process alive (from the start of its containers to their end, not just by what the API says)? */
 bool sim_pod_runs(const struct sim_object *pod);
 /* Every process that is alive in a cluster, oldest pod first; also those whose pod is gone while its node is lost. */

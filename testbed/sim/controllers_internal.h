@@ -232,8 +232,6 @@ void sim_pod_look(struct sim_object *pod);
 void sim_pod_see(struct sim_object *pod, enum sim_change change);
 /* Pods of the namespace that wait for something look again. */
 void sim_wake_waiting(const struct sim_cluster *cluster, const char *ns);
-/* The node is back: it goes on with its pods, and tells how they are. */
-void sim_resume_node(const struct sim_cluster *cluster, const char *node);
 
 /* --- pod_status.c --- */
 

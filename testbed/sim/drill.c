@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "backup.h"
 #include "base/alloc.h"
 #include "cluster.h"
 #include "fault.h"
@@ -134,7 +135,7 @@ static void recover(void)
 	for (int i = 0; i < RECOVERIES_MAX; i++) {
 		struct process *process = start("recover", true);
 		await(process);
-		if (is_settled(process))
+		if (is_settled(process) || sim_oracle_is_torn())
 			return;
 		sim_pass_time((int64_t)(1 + sim_random(60)) * SIM_S);
 		if (i > 0) /* told twice that a cluster is lost, somebody looks after it */
@@ -216,5 +217,6 @@ void sim_drill_prepare(const struct sim_shape *shape, uint64_t seed, const char 
 	struct sim_cluster *b = sim_cluster_new("B");
 	sim_network_begin(a, b);
 	sim_shape_raise(shape, folder);
+	sim_backups_begin();
 	sim_oracle_begin(shape);
 }

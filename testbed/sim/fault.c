@@ -72,7 +72,8 @@ enum sim_strike sim_pass_for(struct sim_task *task, const struct sim_point *poin
 	if (!machine || !machine->is_watched || !chosen || sim_task_is_over(task))
 		return SIM_STRIKE_NONE;
 	strike = chosen(machine->run, machine->points++, point);
-	delayed |= strike == SIM_STRIKE_LATE ||
+	delayed |= strike == SIM_STRIKE_LATE || strike == SIM_STRIKE_RESTORED_A ||
+		   strike == SIM_STRIKE_RESTORED_B ||
 		   (strike >= SIM_STRIKE_CUT_A && strike <= SIM_STRIKE_CUT_B_ANSWERS);
 	if (strike == SIM_STRIKE_KILL)
 		sim_task_kill(task);

@@ -50,7 +50,7 @@ void sim_fault_watch(struct sim_task *task, int run);
 typedef enum sim_strike sim_chooser(int run, uint64_t number, const struct sim_point *point);
 void sim_fault_choose(sim_chooser *chooser);
 
-/* Was anything kept on its way for long? What arrives after everything has ended is then no surprise. */
+/* Was anything kept on its way for long, or brought back? What arrives after everything has ended is then no surprise. */
 bool sim_fault_delayed(void);
 
 const char *sim_strike_name(enum sim_strike strike);

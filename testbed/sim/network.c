@@ -6,7 +6,7 @@
 
 static struct {
 	struct sim_cluster *sides[2];
-	bool cut[SIM_WAY_COUNT];
+	bool cut[SIM_WAY_COUNT], down[2];
 } network;
 
 void sim_network_begin(struct sim_cluster *a, struct sim_cluster *b)
@@ -36,9 +36,20 @@ bool sim_is_cut(enum sim_way way)
 	return network.cut[way];
 }
 
+void sim_take_down(int side, bool is_down)
+{
+	network.down[side] = is_down;
+}
+
+bool sim_is_down(int side)
+{
+	return network.down[side];
+}
+
 void sim_mend_all(void)
 {
 	memset(network.cut, 0, sizeof(network.cut));
+	memset(network.down, 0, sizeof(network.down));
 }
 
 int64_t sim_latency_us(void)

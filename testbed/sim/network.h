@@ -23,6 +23,12 @@ int sim_side_of(const struct sim_cluster *cluster);
 /* What is cut swallows without a word. */
 void sim_cut(enum sim_way way, bool is_cut);
 bool sim_is_cut(enum sim_way way);
+/* The API server of a side is not there: it refuses connections, the open ones end, and its controllers wait. Pods go on. */
+void sim_take_down(int side, bool is_down);
+bool sim_is_down(int side);
+/* Execs in that side's pods end, as when its API server goes (channel.c). */
+void sim_channels_lose(int side);
+/* Ways and servers. */
 void sim_mend_all(void);
 /* One way, microseconds: 0.3 to 1.2 ms. */
 int64_t sim_latency_us(void);

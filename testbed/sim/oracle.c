@@ -14,6 +14,8 @@
 #define CLIENT_US (100 * SIM_MS)
 #define VOLUMES_MAX 16
 #define RECORDS_MAX 16
+#define PASSED_US (5 * SIM_S)
+#define LOOK_US (20 * SIM_MS) /* so old may be what is known of A and B when it is decided */
 
 /* Contents of A's volumes when its application stood still. */
 struct still {
@@ -37,6 +39,9 @@ static struct {
 	size_t still_count;
 	struct told records[RECORDS_MAX]; /* R1 of every transaction */
 	size_t record_count;
+	bool is_torn;      /* a store went back behind the decision */
+	bool is_restoring; /* what happens now is nobody's doing */
+	int64_t restored_us[2];
 } oracle;
 
 void sim_violation(const char *fmt, ...)
@@ -189,11 +194,13 @@ static void compare_data(const char *when, bool rows_only)
 
 static void look_at_pods(void)
 {
+	if (oracle.is_restoring || oracle.is_torn)
+		return;
 	bool a = application_runs(0, false), b = application_runs(1, false);
 
 	if (oracle.runs[0] && !a)
 		remember_still();
-	if (!oracle.runs[1] && b)
+	if (!oracle.runs[1] && b && !oracle.restored_us[1])
 		compare_data("as B's pods start", false);
 	oracle.runs[0] = a;
 	oracle.runs[1] = b;
@@ -203,6 +210,8 @@ static void look_at_pods(void)
 
 static void look_at_ways(void)
 {
+	if (oracle.is_restoring || oracle.is_torn)
+		return;
 	bool now = is_open(1);
 
 	if (now && !oracle.is_open && is_move()) {
@@ -220,6 +229,16 @@ bool sim_oracle_is_decided(void)
 	return any_is("COMMITTED") || any_is("DONE");
 }
 
+static bool was_just_restored(void)
+{
+	for (int side = 0; side < 2; side++) {
+		if (oracle.restored_us[side] > 0 &&
+		    sim_now_us() - oracle.restored_us[side] < LOOK_US)
+			return true;
+	}
+	return false;
+}
+
 /* I2: OPEN once, then one of two ways. One that never was OPEN may be closed, so that it never will be. */
 static void look_at_record(const struct sim_object *map, enum sim_change change)
 {
@@ -232,12 +251,14 @@ static void look_at_record(const struct sim_object *map, enum sim_change change)
 	struct told *told;
 	bool fine;
 
-	if (change == SIM_DELETED || strcmp(sim_label(map, "os2os.io/record"), "source") != 0)
+	if (change == SIM_DELETED || strcmp(sim_label(map, "os2os.io/record"), "source") != 0 ||
+	    oracle.is_restoring || oracle.is_torn)
 		return;
 	told = told_of(map->name);
 	fine = strcmp(told->state, next) == 0;
 	for (size_t i = 0; i < O2_COUNT(steps); i++)
 		fine |= strcmp(told->state, steps[i][0]) == 0 && strcmp(next, steps[i][1]) == 0;
+	oracle.is_torn |= strcmp(next, "COMMITTED") == 0 && was_just_restored();
 	if (!fine)
 		sim_violation("I2: record '%s' went from '%s' to %s", map->name, told->state, next);
 	snprintf(told->state, sizeof(told->state), "%.15s", next);
@@ -253,8 +274,69 @@ static void look(struct sim_object *object, enum sim_change change)
 		look_at_pods();
 	if (strcmp(kind, "Service") == 0 || strcmp(kind, "Ingress") == 0)
 		look_at_ways();
-	if (change == SIM_DELETED)
+	if (change == SIM_DELETED && !oracle.is_restoring)
 		sim_ends_see_deleted(object);
+}
+
+static void read_record_again(struct told *told)
+{
+	struct sim_object *map = sim_first(sim_side(0), sim_kind("", "ConfigMap"));
+
+	told->state[0] = '\0';
+	for (; map; map = sim_next(map)) {
+		if (strcmp(map->name, told->name) == 0)
+			snprintf(told->state, sizeof(told->state), "%.15s",
+				 o2_doc_str(map->doc, "/data/state", ""));
+	}
+}
+
+/* Until the decision is told to B, what B has is a copy that may be thrown away. */
+static bool is_known_to_target(void)
+{
+	struct sim_object *map = sim_first(sim_side(1), sim_kind("", "ConfigMap"));
+
+	for (; map; map = sim_next(map)) {
+		const char *state = o2_doc_str(map->doc, "/data/state", "");
+		if (strcmp(sim_label(map, "os2os.io/record"), "target") == 0 &&
+		    (strcmp(state, "COMMITTED") == 0 || strcmp(state, "DONE") == 0))
+			return true;
+	}
+	return false;
+}
+
+/* What was on its way when it happened is over. */
+static void keep_data(void *arg)
+{
+	(void)arg;
+	sim_ends_keep_data();
+}
+
+void sim_oracle_begin_restore(int side)
+{
+	oracle.is_restoring = true;
+	oracle.is_torn |= sim_oracle_is_decided() || (side == 0 && !is_move());
+}
+
+void sim_oracle_end_restore(int side)
+{
+	oracle.restored_us[side] = sim_now_us();
+	for (size_t i = 0; i < oracle.record_count; i++)
+		read_record_again(&oracle.records[i]);
+	oracle.is_restoring = false;
+	if (oracle.is_torn && is_known_to_target())
+		sim_after(PASSED_US, keep_data, NULL);
+	look_at_pods();
+	look_at_ways();
+}
+
+bool sim_oracle_was_restored(int side)
+{
+	return oracle.restored_us[side] > 0;
+}
+
+bool sim_oracle_is_torn(void)
+{
+	return oracle.is_torn;
 }
 
 /* --- clients --- */
@@ -328,7 +410,7 @@ void sim_oracle_see_exit(const char *verb, int exit_code)
 	bool is_done = any_is("DONE");
 	bool is_undone = !is_done && !any_is("OPEN") && !any_is("COMMITTED");
 
-	if (strcmp(verb, "migrate") != 0)
+	if (strcmp(verb, "migrate") != 0 || oracle.is_torn)
 		return;
 	if (exit_code == 0 && !is_done)
 		sim_violation("exit 0, but no record is DONE");
@@ -342,6 +424,8 @@ void sim_oracle_end(void)
 	int side = after && is_move() ? 1 : 0;
 	const char *ns = side == 0 ? SIM_SHAPE_NS : sim_target_ns();
 
+	if (oracle.is_torn)
+		return;
 	if (any_is("OPEN") || any_is("COMMITTED"))
 		sim_violation("I6: a record is still open");
 	sim_ends_judge(after);

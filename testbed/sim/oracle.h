@@ -22,6 +22,16 @@ void sim_oracle_expect(struct sim_object *object);
 /* The same of one change only: one more pod than before; a note among the annotations. */
 void sim_oracle_expect_scaled(struct sim_object *object);
 void sim_oracle_expect_edited(struct sim_object *object);
+/*
+ * A store becomes an old one: what happens meanwhile is nobody's doing, and records are read again afterwards. Behind the decision, or
+ * behind the last look before it, nobody can promise a good end (the world is *torn*): then it counts only that commands end, and that no
+ * data are deleted. So it is with a source that is copied, and comes back frozen.
+ */
+void sim_oracle_begin_restore(int side);
+void sim_oracle_end_restore(int side);
+bool sim_oracle_is_torn(void);
+/* Did the side ever get an old store? */
+bool sim_oracle_was_restored(int side);
 /* A request of os2os is carried out: does it keep to U1? */
 void sim_oracle_see_request(int side, const struct sim_request *request);
 /* A process of os2os ended with this code and says so much about the world. */

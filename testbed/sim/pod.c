@@ -199,6 +199,9 @@ static void stop(struct sim_life *life)
 
 	if (stop_us > grace_us || sim_pod_is_sticky(pod))
 		stop_us = grace_us;
+	/* One that came back with an old store: its node knows nothing of it. */
+	if (!life->node && o2_doc_str(pod->doc, "/spec/nodeName", "")[0])
+		life->node = o2_xstrdup(o2_doc_str(pod->doc, "/spec/nodeName", ""));
 	if (!life->node)
 		return;
 	if (!life->alive) {

@@ -1,5 +1,6 @@
 /* What controllers are going to look at, and when; and how long they wait after a refusal. */
 #include "controllers_internal.h"
+#include "network.h"
 
 #define TIMED_LEAST_US (100 * SIM_MS)
 #define SOON_LEAST_US (2 * SIM_MS)
@@ -7,6 +8,7 @@
 #define BACKOFF_LEAST_US (1 * SIM_S)
 #define BACKOFF_MOST_US (80 * SIM_S)
 #define WOKEN_US (2 * SIM_S)
+#define DOWN_US (1 * SIM_S) /* how often one tries to reach a server that is not there */
 
 static const struct sim_object *looking;
 
@@ -17,6 +19,11 @@ bool sim_is_looking(const struct sim_object *object)
 
 static void look(struct sim_object *object)
 {
+	if (sim_is_down(sim_side_of(object->cluster))) {
+		sim_queue_in(object, DOWN_US);
+		sim_let_go(object);
+		return;
+	}
 	looking = object;
 	sim_look(object);
 	looking = NULL;

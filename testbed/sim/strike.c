@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent.h"
+#include "backup.h"
 #include "controllers.h"
 #include "drill.h"
 #include "network.h"
@@ -57,15 +58,27 @@ static void mend_ways(void *arg)
 }
 
 /* For a moment, for longer than a request waits, or until somebody mends it. */
-static void cut(const enum sim_way *ways, size_t count)
+static void last_a_while(void)
 {
 	static const int64_t lasts_us[] = { 8 * SIM_S, 150 * SIM_S, 0 };
 	int64_t last_us = lasts_us[sim_random(O2_COUNT(lasts_us))];
 
-	for (size_t i = 0; i < count; i++)
-		sim_cut(ways[i], true);
 	if (last_us > 0)
 		sim_after(last_us, mend_ways, NULL);
+}
+
+static void cut(const enum sim_way *ways, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		sim_cut(ways[i], true);
+	last_a_while();
+}
+
+static void take_down(int side)
+{
+	sim_take_down(side, true);
+	sim_channels_lose(side);
+	last_a_while();
 }
 
 #define CUT(...) \
@@ -73,6 +86,15 @@ static void cut(const enum sim_way *ways, size_t count)
 		static const enum sim_way ways[] = { __VA_ARGS__ }; \
 		cut(ways, O2_COUNT(ways)); \
 	} while (0)
+
+/* The server is stopped, gets an old store, and starts again. */
+static void restore(int side)
+{
+	take_down(side);
+	sim_oracle_begin_restore(side);
+	sim_backup_restore(side);
+	sim_oracle_end_restore(side);
+}
 
 /* --- other people --- */
 
@@ -168,6 +190,12 @@ void sim_strike_world(enum sim_strike strike)
 	case SIM_STRIKE_CUT_B_ANSWERS:
 		CUT(SIM_FROM_B);
 		break;
+	case SIM_STRIKE_DOWN_A:
+		take_down(0);
+		break;
+	case SIM_STRIKE_DOWN_B:
+		take_down(1);
+		break;
 	case SIM_STRIKE_CUT_MOVERS:
 		CUT(SIM_MOVERS);
 		break;
@@ -177,8 +205,17 @@ void sim_strike_world(enum sim_strike strike)
 	case SIM_STRIKE_MOVER_B:
 		sim_agent_kill_mover(1);
 		break;
+	case SIM_STRIKE_DISK_B:
+		sim_agent_fill_disks(1, true);
+		break;
 	case SIM_STRIKE_NODE_B:
 		lose_node();
+		break;
+	case SIM_STRIKE_RESTORED_A:
+		restore(0);
+		break;
+	case SIM_STRIKE_RESTORED_B:
+		restore(1);
 		break;
 	case SIM_STRIKE_CLOCK_BACK:
 		sim_turn_calendar(-YEAR_S);
@@ -211,6 +248,7 @@ void sim_strike_mend(void)
 	struct sim_object *node = sim_first(sim_side(1), sim_kind("", "Node"));
 
 	sim_mend_all();
+	sim_agent_fill_disks(1, false);
 	for (; node; node = sim_next(node))
 		sim_node_lose(sim_side(1), node->name, false);
 }

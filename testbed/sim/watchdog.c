@@ -101,9 +101,10 @@ int https_send(const struct https_server *server, const struct https_request *re
 	struct sim_response response;
 
 	(void)server;
-	(void)err;
 	assert(watch);
 	sim_task_wait(sim_latency_us());
+	if (sim_is_down(sim_side_of(watch->pod->cluster)))
+		return o2_fail(err, O2_ETRANSIENT, "connection refused");
 	sim_serve(watch->pod->cluster, &asked, &response);
 	out->status = response.status;
 	out->body = response.doc ? o2_doc_dump(response.doc) : o2_xstrdup("");

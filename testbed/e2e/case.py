@@ -115,9 +115,7 @@ class Cluster:
         return self.get("namespace", ns) is not None
 
     def ready(self, ns: str) -> dict[str, int]:
-        items = [item for kind in ("deployments", "statefulsets", "daemonsets", "replicasets", "pods")
-                 for item in self.items(kind, ns)]
-        return worlds.ready_pods(items)
+        return worlds.ready_pods(self.items("deployments,statefulsets,daemonsets,replicasets,pods", ns))
 
     def wait_ready(self, ns: str, seconds: float = 90) -> None:
         """Until every workload has as many ready pods as it wants, and its own status says so."""
@@ -251,7 +249,7 @@ class Case:
             expect(word not in text, f"a Secret's value is printed: '{word}'\n{result.report()}")
         expect("(null)" not in text, f"'(null)' is printed\n{result.report()}")
         expect(re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text) is None, f"control characters are printed\n{result.report()}")
-        expect(result.code >= 0 or result.code == -9 and "OS2OS_FAULT" in result.command,
+        expect(result.code >= 0 or result.code == -9 and (result.killed or "OS2OS_FAULT" in result.command),
                f"it ended by signal {-result.code}\n{result.report()}")
         expect("Sanitizer" not in result.err and "Assertion" not in result.err, f"it broke\n{result.report()}")
 

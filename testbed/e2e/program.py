@@ -12,6 +12,7 @@ from typing import Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("O2_BINARY", ROOT / "build" / "os2os"))
+SEED = "O2_E2E_SEED"  # in the environment of every scenario of a run: what chooses samples
 POLL_SECONDS = 0.05
 TAIL_LINES = 30
 
@@ -28,6 +29,7 @@ class Result:
     out: str
     err: str
     seconds: float
+    killed: bool = False  # by the scenario
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class Running:
         self.out_path = folder / f"{number:02d}.stdout"
         self.err_path = folder / f"{number:02d}.stderr"
         self.began = time.monotonic()
+        self.killed = False
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
             self.process = subprocess.Popen(command, env=dict(env), stdin=subprocess.DEVNULL, stdout=out, stderr=err,
                                             cwd=folder)
@@ -104,6 +107,7 @@ class Running:
             time.sleep(POLL_SECONDS)
 
     def kill(self) -> None:
+        self.killed = True
         self.signal(signal.SIGKILL)
 
     def finish(self, seconds: float) -> Result:
@@ -119,4 +123,4 @@ class Running:
 
     def _result(self, code: int) -> Result:
         out = self.out_path.read_text(encoding="utf-8", errors="replace")
-        return Result(self.command, code, out, self.stderr(), time.monotonic() - self.began)
+        return Result(self.command, code, out, self.stderr(), time.monotonic() - self.began, self.killed)

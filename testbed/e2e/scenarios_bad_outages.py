@@ -7,7 +7,7 @@ import time
 from typing import Callable
 
 from case import Case, expect, expect_exit, expect_words, register, scenario
-from ledger import Load, serving_pods
+from ledger import DATABASE, Load, serving_pods
 from program import Result, Running
 from scenarios_bad_days import ENDS_SOON, add_bulk
 from scenarios_outage import PATIENCE, broken
@@ -39,19 +39,31 @@ def expect_ended(load: Load, before: tuple[World, World], result: Result) -> Non
 
 # --- B ----------------------------------------------------------------------------------------------------------------
 
-def target_lost(point: str) -> Callable[[Case], None]:
+# How a cluster is away: its API server has ended, or it works on behind a cable that is cut.
+GONE, CUT_OFF = ("apiserver", "stop", "start"), ("link", "down", "up")
+
+
+def recover_when_back(case: Case, result: Result, away: tuple[str, str, str]) -> None:
+    """The first packets after a cable was cut may still meet "no route to the host"."""
+    if away == GONE:
+        expect_exit(case.repair("recover", result.id, seconds=RECONNECT_SECONDS), 0)
+        return
+    case.wait("recover ends it", RECONNECT_SECONDS, lambda: case.repair("recover", result.id, seconds=RECONNECT_SECONDS).code == 0)
+
+
+def target_lost(point: str, away: tuple[str, str, str] = GONE) -> Callable[[Case], None]:
     """A serves again (or still) while B is away; B is cleaned when it is back."""
     def run(case: Case) -> None:
         load = Load(case)
         before = load.deploy()
         running = stopped_at(load, point, *PATIENCE)
-        with broken("apiserver", "B", "stop", "start"):
+        with broken(away[0], "B", *away[1:]):
             running.signal(signal.SIGCONT)
             result = case.finish(running)
             expect_exit(result, 3)
             expect_words(result.out + result.err, [f"os2os recover {result.id}"], result, "the output")
             load.wait_acknowledged(30)
-        expect_exit(case.repair("recover", result.id), 0)
+        recover_when_back(case, result, away)
         load.expect_undone(before, result)
     return run
 
@@ -59,6 +71,8 @@ def target_lost(point: str) -> Callable[[Case], None]:
 register("move-target-lost-before-the-freeze", target_lost("copy.before"), "bad-day", "outage", **OPTIONS)
 register("move-target-lost-in-the-freeze", target_lost("final.before"), "bad-day", "outage", **OPTIONS)
 register("move-target-lost-before-its-start", target_lost("start.before"), "bad-day", "outage", **OPTIONS)
+register("move-target-cut-off-in-the-freeze", target_lost("final.before", CUT_OFF), "bad-day", "outage", **OPTIONS)
+register("move-target-cut-off-before-its-start", target_lost("start.before", CUT_OFF), "bad-day", "outage", **OPTIONS)
 
 
 @scenario("bad-day", "outage", **OPTIONS)
@@ -78,24 +92,26 @@ def move_target_lost_after_the_decision(case: Case) -> None:
 
 # --- A ----------------------------------------------------------------------------------------------------------------
 
-def source_lost(point: str) -> Callable[[Case], None]:
+def source_lost(point: str, away: tuple[str, str, str] = GONE) -> Callable[[Case], None]:
     """Longer than the patience: exit 3, and nothing is done without A; with A back `recover` undoes it."""
     def run(case: Case) -> None:
         load = Load(case)
         before = load.deploy()
         running = stopped_at(load, point, *PATIENCE)
-        with broken("apiserver", "A", "stop", "start"):
+        with broken(away[0], "A", *away[1:]):
             running.signal(signal.SIGCONT)
             result = case.finish(running)
             expect_exit(result, 3)
         # A's controllers watch again only when their back-off allows it, up to a minute later.
-        expect_exit(case.repair("recover", result.id, seconds=RECONNECT_SECONDS), 0)
+        recover_when_back(case, result, away)
         load.expect_undone(before, result, seconds=120)
     return run
 
 
 register("move-source-lost-before-the-freeze", source_lost("copy.before"), "bad-day", "outage", **OPTIONS)
 register("move-source-lost-in-the-freeze", source_lost("final.before"), "bad-day", "outage", **OPTIONS)
+register("move-source-cut-off-in-the-freeze", source_lost("final.before", CUT_OFF), "bad-day", "outage", **OPTIONS)
+register("move-source-cut-off-before-the-decision", source_lost("decide.before", CUT_OFF), "bad-day", "outage", **OPTIONS)
 
 
 @scenario("bad-day", "outage", **OPTIONS)
@@ -111,6 +127,45 @@ def move_source_lost_for_a_moment_in_the_freeze(case: Case) -> None:
     result = case.finish(running, 150)
     expect_exit(result, 0)
     load.expect_moved(result)
+
+
+@scenario("bad-day", "outage", **OPTIONS)
+def source_cut_off_for_longer_than_the_watchdog_waits(case: Case) -> None:
+    """os2os waits for A behind a cut cable; there the watchdog gives A back to itself, and os2os must see that when it returns."""
+    load = Load(case)
+    before = load.deploy()
+    running = stopped_at(load, "start.before", *ENDS_SOON)
+    with broken("link", "A", "down", "up"):
+        running.signal(signal.SIGCONT)
+        time.sleep(OVERDUE_SECONDS)
+    load.wait_acknowledged(120)
+    result = case.finish(running, NODE_SECONDS)
+    expect_exit(result, 1, 3)
+    if result.code == 3:
+        recover_when_back(case, result, CUT_OFF)
+    load.expect_undone(before, result, seconds=120)
+
+
+# --- both -------------------------------------------------------------------------------------------------------------
+
+def restarted(what: str, cluster: str, point: str) -> Callable[[Case], None]:
+    """Back within the patience of os2os: it goes on, or undoes."""
+    def run(case: Case) -> None:
+        load = Load(case)
+        before = load.deploy()
+        running = stopped_at(load, point)
+        with broken(what, cluster, "stop", "start"):
+            running.signal(signal.SIGCONT)
+            time.sleep(BLINK_SECONDS)
+            expect(running.process.poll() is None, f"it gave up at once\n{running.stderr()}")
+        expect_ended(load, before, case.finish(running, RECONNECT_SECONDS))
+    return run
+
+
+for _what in ("apiserver", "etcd"):
+    for _cluster, _point in (("A", "freeze.before"), ("A", "final.before"), ("B", "final.before"), ("B", "start.before")):
+        register(f"{_what}-of-{_cluster.lower()}-restarted-at-{_point.replace('.', '-')}", restarted(_what, _cluster, _point), "bad-day",
+                 "outage", **OPTIONS)
 
 
 @scenario("bad-day", "outage", **OPTIONS)
@@ -157,6 +212,22 @@ def node_of_b_lost_during_the_copy(case: Case) -> None:
     with broken("node", "b-1", "stop", "start"):
         running.wait_for("^undoing|opening the session again", case.left(NODE_SECONDS))
         load.expect_never_stopped()
+    expect_ended(load, before, case.finish(running, NODE_SECONDS))
+
+
+@scenario("bad-day", "outage", **{**OPTIONS, "limit": 700})
+def node_of_a_lost_during_the_copy(case: Case) -> None:
+    """The node of A's mover is the database's: nobody serves until it is back, and what it had acknowledged is still there."""
+    load = Load(case)
+    before = load.deploy()
+    add_bulk(case)
+    database = case.a.get("pod", f"{DATABASE}-0", case.ns)
+    expect(database is not None, "the database has no pod")
+    assert database is not None
+    running = load.start("--start-timeout", "30s")
+    running.wait_for("straight from|through this machine", case.left(120))
+    with broken("node", database["spec"]["nodeName"], "stop", "start"):
+        running.wait_for("^undoing|opening the session again", case.left(NODE_SECONDS))
     expect_ended(load, before, case.finish(running, NODE_SECONDS))
 
 

@@ -7,6 +7,12 @@ restore_apiserver() {
 	await 60 "API server of $1" "$state/log/$1/apiserver.log" is_api_ready "$1"
 }
 
+# The API server stays without it, and answers again when it is back.
+restore_etcd() {
+	is_running "$1/etcd" || start_etcd "$1"
+	restore_apiserver "$1"
+}
+
 restore_registry() {
 	is_running lab/registry || start_registry
 	await 30 "registry" "$state/log/lab/registry.log" is_registry_ready
@@ -60,7 +66,7 @@ heal() {
 	restore_registry || return
 	for cluster in "${clusters[@]}"; do
 		link_up "$cluster" || return
-		restore_apiserver "$cluster" || return
+		restore_etcd "$cluster" || return
 		for node in ${nodes[$cluster]}; do
 			restore_node "$node" || return
 			make_disk_normal "$node" || return

@@ -154,9 +154,10 @@ $(BUILD)/testbed/sim/%_test: testbed/sim/%_test.c $(SIM_LINKED)
 $(BUILD)/sim-server: $(BUILD)/testbed/sim/serve.o $(SIM_SERVED) $(call lib_archives,crypto doc base)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lmicrohttpd $(PKG_LIBS)
 
-sim-check: $(BUILD)/os2os $(BUILD)/sim-server ## the simulator against a real API server's recorded answers, and os2os against it over sockets
+sim-check: $(BUILD)/os2os $(BUILD)/sim-server $(BUILD)/battery ## the simulator against a real API server's recorded answers, and os2os against it over sockets
 	testbed/sim/compare --against testbed/sim/fidelity/recorded.json
 	testbed/sim/socket_check
+	testbed/sim/points_check
 
 # --- what a stranger runs ---------------------------------------------------------------------------------------------------
 demo: ## two clusters, a sample application, a migration: everything is installed that it needs

@@ -33,7 +33,7 @@ static void both_programs_are_carried_whole(void **state)
 	assert_non_null(memmem(agent, agent_len, "usage: hold", 11));
 	assert_non_null(memmem(loader, loader_len, "OS2OS_AGENT_DIR", 15));
 	/* Both are uploaded for every migration: growth has to be noticed. */
-	assert_in_range(agent_len, 1, 6 * O2_AGENT_PART_BYTES);
+	assert_in_range(agent_len, 1, 6 * o2_agent_part_bytes);
 	assert_in_range(loader_len, 1, 16384);
 }
 

@@ -11,7 +11,7 @@ char *o2_volume_agent_name(const char *id, size_t part)
 
 size_t o2_volume_agent_part_count(size_t agent_len)
 {
-	return (agent_len + O2_AGENT_PART_BYTES - 1) / O2_AGENT_PART_BYTES;
+	return (agent_len + o2_agent_part_bytes - 1) / o2_agent_part_bytes;
 }
 
 static void put_bytes(struct o2_doc *map, const char *key, const void *bytes, size_t len)
@@ -42,12 +42,12 @@ struct o2_doc *o2_volume_agent_maps_of(const char *id, const char *ns, const voi
 	struct o2_doc *maps = o2_doc_array_new();
 
 	for (size_t part = 0; part < o2_volume_agent_part_count(agent_len); part++) {
-		size_t at = part * O2_AGENT_PART_BYTES, left = agent_len - at;
+		size_t at = part * o2_agent_part_bytes, left = agent_len - at;
 		struct o2_doc *map = map_new(id, ns, part);
 		O2_AUTO(o2_freep) char *key = o2_xasprintf("agent-%zu", part);
 
 		put_bytes(map, key, (const unsigned char *)agent + at,
-			  left < O2_AGENT_PART_BYTES ? left : O2_AGENT_PART_BYTES);
+			  left < o2_agent_part_bytes ? left : o2_agent_part_bytes);
 		if (part == 0)
 			put_bytes(map, "loader", loader, loader_len);
 		o2_doc_append(maps, map);

@@ -297,7 +297,7 @@ static void test_the_container_that_mounts_the_claim_lends_its_image(void **stat
 /* Joined again the parts are the program. */
 static void test_the_agent_is_cut_into_maps_that_fit(void **state)
 {
-	const size_t len = 2 * O2_AGENT_PART_BYTES + 17;
+	const size_t len = 2 * o2_agent_part_bytes + 17;
 	O2_AUTO(o2_freep) unsigned char *agent = o2_xmalloc(len);
 	struct o2_err err = { 0 };
 	size_t at = 0;
@@ -329,7 +329,7 @@ static void test_the_agent_is_cut_into_maps_that_fit(void **state)
 
 	O2_AUTO(o2_doc_freep)
 	struct o2_doc *exact =
-		o2_volume_agent_maps_of(ID, "shop", agent, O2_AGENT_PART_BYTES, "l", 1);
+		o2_volume_agent_maps_of(ID, "shop", agent, o2_agent_part_bytes, "l", 1);
 	assert_int_equal(o2_doc_count(exact), 1);
 	O2_AUTO(o2_doc_freep) struct o2_doc *real = o2_volume_agent_maps(ID, "shop");
 	assert_true(o2_doc_count(real) > 0);

@@ -99,9 +99,11 @@ int o2_fault_point(const char *name, struct o2_err *err)
 	return 0;
 }
 
-/* --- lib/volume/agent_image.c: movers of the world run a program of their own, so a word will do --- */
+/* --- lib/volume/agent_image.c: movers of the world run a program of their own, so only the number of its parts matters --- */
 
-static const unsigned char image[] = "agent";
+const size_t o2_agent_part_bytes = 2;
+
+static const unsigned char image[] = "of five p", loader[] = "loader";
 
 const unsigned char *o2_agent_bytes(size_t *out_len)
 {
@@ -111,8 +113,8 @@ const unsigned char *o2_agent_bytes(size_t *out_len)
 
 const unsigned char *o2_agent_loader_bytes(size_t *out_len)
 {
-	*out_len = sizeof(image);
-	return image;
+	*out_len = sizeof(loader);
+	return loader;
 }
 
 /* --- lib/store: a history that nobody reads; what counts is that it may fail, and that processes die around it --- */

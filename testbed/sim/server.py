@@ -10,6 +10,29 @@ from types import TracebackType
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
 
+SECONDS = 120
+CONFIG = """apiVersion: v1
+kind: Config
+clusters:
+- {{name: a, cluster: {{server: "{a}"}}}}
+- {{name: b, cluster: {{server: "{b}"}}}}
+users:
+- {{name: nobody, user: {{}}}}
+contexts:
+- {{name: a, context: {{cluster: a, user: nobody}}}}
+- {{name: b, context: {{cluster: b, user: nobody}}}}
+"""
+
+
+def run_os2os(a: str, b: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Migrate the namespace "shop" between two addresses; `folder` is home, and holds the kubeconfig."""
+    config = folder / "config"
+    config.write_text(CONFIG.format(a=a, b=b), encoding="utf-8")
+    command = [str(BUILD / "os2os"), "migrate", "--kubeconfig", str(config), "--from", "a", "--to", "b", "-n", "shop", *options, "--yes"]
+    env = {"HOME": str(folder), "XDG_STATE_HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "NO_COLOR": "1",
+           "PATH": "/usr/bin:/bin", "NO_PROXY": "*"}
+    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, check=False)
+
 
 class Server:
     """Serves from `with` to its end. ports: of the clusters "a" and "b"."""

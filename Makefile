@@ -68,7 +68,7 @@ AGENT_TESTED := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c %/libc.c,$(AGE
 AGENT_LINKED := $(patsubst %.c,$(BUILD)/agent/%.o,$(AGENT_SOURCES) $(foreach m,$(DEPS_agent),$(call lib_sources,$(m))))
 AGENT_PATHS  := -DO2_AGENT='"$(BUILD)/os2os-agent"' -DO2_LOADER='"$(BUILD)/os2os-agent-loader"'
 
-.PHONY: all clean help unit check demo nightly battery model sim-check bench-objects lint layers asan cov install print-layers print-cflags
+.PHONY: all clean help unit check demo nightly battery coverage mutants model sim-check bench-objects lint layers asan cov install print-layers print-cflags
 .SECONDEXPANSION:
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -97,6 +97,13 @@ $(BUILD)/agent/%.o: %.c
 $(BUILD)/lib/volume/agent_image_data.o: lib/volume/agent_image_data.S $(BUILD)/os2os-agent $(BUILD)/os2os-agent-loader
 	@mkdir -p $(@D)
 	$(CC) $(AGENT_PATHS) -c -o $@ $<
+
+# ci/coverage counts the branches of these two; -O0, or what it says would be of the optimizer's branches.
+ifneq ($(COVERAGE),)
+$(BUILD)/lib/txn/%.o $(BUILD)/lib/record/%.o: private CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
+$(BUILD)/testbed/sim/battery.o: private CPPFLAGS += -DO2_COVERAGE
+LDFLAGS += --coverage
+endif
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -137,6 +144,7 @@ SIM_SERVED   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(patsubst %,testbed/si
 SIM_LDFLAGS  := -Wl,--wrap=o2_file_read
 N            ?= 10000
 SEED         ?= 1
+SAMPLE       ?= 200
 
 $(BUILD)/testbed/sim/%: private CPPFLAGS += -Itestbed/sim
 
@@ -172,6 +180,12 @@ nightly: ## the same with every scenario
 
 battery: $(BUILD)/battery ## N=10000 SEED=1: strikes at every point of a migration between two simulated clusters
 	$(BUILD)/battery --runs $(N) --seed $(SEED)
+
+coverage: ## branches of lib/txn and lib/record that the unit tests and a share of the battery take
+	ci/coverage
+
+mutants: ## SAMPLE=200 SEED=1: would anybody notice if a line of lib/txn or lib/record were another? SAMPLE=0 tries all
+	testbed/sim/mutants --sample $(SAMPLE) --seed $(SEED)
 
 model: ## the protocol's model with its planted mistakes
 	testbed/model/run

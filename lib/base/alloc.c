@@ -38,6 +38,14 @@ void *o2_xrealloc(void *ptr, size_t count, size_t size)
 	return moved;
 }
 
+void *o2_grow(void *array, size_t count, size_t *cap, size_t size)
+{
+	if (count < *cap)
+		return array;
+	*cap = *cap ? *cap * 2 : 8;
+	return o2_xrealloc(array, *cap, size);
+}
+
 char *o2_xstrdup(const char *text)
 {
 	return o2_xstrndup(text, strlen(text));

@@ -49,12 +49,7 @@ void o2_freep(void *ptr);
 	}
 
 /* Make room for one more element in a growing array; doubles the capacity. `array`, `count`, `cap`: lvalues. */
-#define O2_GROW(array, count, cap) \
-	do { \
-		if ((count) == (cap)) { \
-			(cap) = (cap) ? (cap)*2 : 8; \
-			(array) = o2_xrealloc((array), (cap), sizeof(*(array))); \
-		} \
-	} while (0)
+#define O2_GROW(array, count, cap) ((array) = o2_grow((array), (count), &(cap), sizeof(*(array))))
+void *o2_grow(void *array, size_t count, size_t *cap, size_t size);
 
 #define O2_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -136,7 +136,7 @@ int o2_kube_cluster_id(struct o2_kube *kube, char out[65], struct o2_err *err)
 		if (found) {
 			snprintf(kube->cluster_id, sizeof(kube->cluster_id), "%s",
 				 o2_doc_str(found, "/metadata/uid", ""));
-		} else if (own.code == -O2_EAUTH || own.code == -O2_ENOTFOUND) {
+		} else if (own.number == 403 || own.code == -O2_ENOTFOUND) {
 			O2_AUTO(o2_freep)
 			char *text = o2_xasprintf("%s\n%s", kube->config->server,
 						  kube->config->ca_pem ? kube->config->ca_pem : "");

@@ -134,6 +134,11 @@ static int look_at_workload(struct waiting *waiting, const struct o2_plan_awaite
 	enum o2_kube_health health;
 	struct o2_buf why;
 
+	if (!read->object && read->err.code == -O2_ENOTFOUND && waiting->await->is_patient) {
+		/* Deleted by somebody while it was frozen: an undo does not wait for what will not come. */
+		waiting->ready_count++;
+		return 0;
+	}
 	if (!read->object) {
 		look->lost |= read->err.code == -O2_ETRANSIENT;
 		o2_buf_adds(&waiting->why, read->err.message);

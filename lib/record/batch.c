@@ -122,7 +122,7 @@ static int swap_round(struct o2_record *record, struct o2_record_batch *batch,
 	if (code == 0)
 		o2_kube_write_many(kube, batch->writes, batch->sent_count, false, NULL, NULL);
 	code = judge_writes(batch, lost, err);
-	if (code == 0 && batch->open_count > 0 && batch->sent_count == 0 && lost->code == 0)
+	if (code == 0 && batch->open_count > 0 && batch->sent_count == 0)
 		o2_fail(lost, O2_ETRANSIENT, "%s does not answer", o2_kube_name(kube));
 	free(batch->writes);
 	free(batch->sent);
@@ -143,7 +143,7 @@ static int swap_batch(struct o2_record *record, struct o2_record_batch *batch,
 		if (code == 0 && lost.code != 0) {
 			*err = lost;
 			code = o2_record_wait_again(record, &wait, err);
-		} else if (code == 0 && attempt >= SWAP_ATTEMPTS) {
+		} else if (code == 0 && batch->open_count > 0 && attempt >= SWAP_ATTEMPTS) {
 			code = o2_fail(err, O2_ECONFLICT,
 				       "%s '%s' in %s is changed by somebody else all the time",
 				       batch->objects[0].kind->kind, batch->objects[0].name,
@@ -158,7 +158,7 @@ int o2_record_swap_many(struct o2_record *record, struct o2_record_batch *batch,
 {
 	int code;
 
-	batch->settled = o2_xcalloc(batch->count ? batch->count : 1, sizeof(*batch->settled));
+	batch->settled = o2_xcalloc(batch->count, sizeof(*batch->settled));
 	batch->open_count = batch->count;
 	code = swap_batch(record, batch, state, err);
 	free(batch->settled);

@@ -18,7 +18,7 @@ static bool would_stay(const struct o2_doc *volume, const char *claim_uid)
 static void reclaim(struct o2_record *record, const struct o2_doc *claim)
 {
 	struct o2_kube *kube = record->kube[O2_TARGET];
-	const struct o2_kube_kind *kind = o2_kube_kind_find(kube, "", "PersistentVolume");
+	const struct o2_kube_kind *kind = o2_record_kind(kube, "PersistentVolume");
 	const char *name = o2_doc_str(claim, "/spec/volumeName", "");
 	O2_AUTO(o2_doc_freep) struct o2_doc *patch = o2_doc_object_new();
 	O2_AUTO(o2_doc_freep) struct o2_doc *volume = NULL;
@@ -27,7 +27,7 @@ static void reclaim(struct o2_record *record, const struct o2_doc *claim)
 	};
 	struct o2_err err = { 0 };
 
-	if (name[0] == '\0' || !kind)
+	if (name[0] == '\0')
 		return;
 	volume = o2_record_get(record, kube, kind, NULL, name, &err);
 	if (!volume || !would_stay(volume, o2_doc_str(claim, "/metadata/uid", "?")))

@@ -38,13 +38,11 @@ static int offer(void *arg, const struct o2_kube_kind *kind, struct o2_doc *item
 static int list_roles(struct o2_kube *kube, const struct o2_strs *namespaces, const char *selector,
 		      o2_kube_item_fn *fn, void *arg, struct o2_err *err)
 {
-	size_t count = namespaces && namespaces->count > 0 ? namespaces->count : 1;
+	size_t count = namespaces ? namespaces->count : 1;
 
 	for (size_t i = 0; i < count; i++) {
 		struct o2_kube_list list = { .kind = o2_record_kind(kube, "ConfigMap"),
-					     .ns = namespaces && namespaces->count > 0
-							   ? namespaces->items[i]
-							   : NULL,
+					     .ns = namespaces ? namespaces->items[i] : NULL,
 					     .selector = selector,
 					     .fn = fn,
 					     .arg = arg };

@@ -100,7 +100,7 @@ static int clear_kind(struct o2_record *record, enum o2_side side, const char *g
 	release(&found);
 	return code < 0 ? o2_prefix(err, "cannot remove the helpers in %s",
 				    o2_kube_name(record->kube[side]))
-			: 0;
+			: code;
 }
 
 int o2_record_clear_helpers(struct o2_record *record, enum o2_side side, struct o2_err *err)

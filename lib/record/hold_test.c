@@ -35,6 +35,12 @@ static const struct {
 	{ "several",
 	  "{metadata: {labels: {a: b}}, spec: {replicas: 2, policy: {whenScaled: Delete}}}",
 	  "{spec: {replicas: 0, policy: {whenScaled: Retain}}}" },
+	{ "nothing where nothing was", "{metadata: {labels: {a: b}}, spec: {replicas: 1}}",
+	  "{spec: {replicas: 0, other: null}}" },
+	{ "a map over a value", "{metadata: {labels: {a: b}}, spec: {mode: fast}}",
+	  "{spec: {mode: {name: slow}}}" },
+	{ "what is so already", "{metadata: {labels: {a: b}}, spec: {replicas: 1, paused: true}}",
+	  "{spec: {replicas: 0, paused: true}}" },
 	{ "an annotation", "{metadata: {labels: {a: b}, annotations: {x: y}}, spec: {}}",
 	  "{metadata: {annotations: {autoscaling.keda.sh/paused: 'true'}}}" },
 };
@@ -98,6 +104,9 @@ static void only_ones_own_note_is_read(void **state)
 	assert_int_equal(o2_doc_int(note, "/ready", 0), 2);
 	o2_doc_put_str(object, "/metadata/annotations/os2os.io~1undo", "{cut");
 	assert_null(o2_record_undo_of(record, object));
+	o2_doc_remove(object, "/metadata/annotations");
+	assert_null(o2_record_undo_of(record, object));
+	assert_false(o2_record_is_as_held(record, object));
 }
 
 int main(void)

@@ -102,13 +102,19 @@ static int bar_record(struct o2_record *record, const char *ns, struct o2_err *e
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
 	struct o2_doc *there = NULL;
 	int code = o2_record_create_one(record, O2_SOURCE, "ConfigMap", map, &there, err);
-	bool is_begun = code == 0 && strcmp(o2_doc_str(there, "/data/state", ""), "ABORTED") != 0;
 
+	if (code < 0)
+		return code;
+	/* Who bars it writes a closed one; one with work left has a write set that is still needed. */
+	if (strcmp(o2_doc_str(there, "/data/state", ""), "ABORTED") != 0 ||
+	    strcmp(o2_doc_str(there, "/data/clean", ""), "true") != 0)
+		code = o2_fail(
+			err, O2_EBUSY,
+			"transaction %s has a record that is not finished: it began meanwhile, "
+			"or its clusters are known here by other names",
+			record->head.id);
 	o2_doc_free(there);
-	return is_begun ? o2_fail(err, O2_EBUSY,
-				  "transaction %s has begun meanwhile: its process lives",
-				  record->head.id)
-			: code;
+	return code;
 }
 
 int o2_record_bar(struct o2_kube *kube, const char *ns, const char *id, struct o2_err *err)

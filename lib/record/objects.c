@@ -84,8 +84,8 @@ static int create_on(struct o2_record *record, enum o2_side side, struct o2_reco
 		     size_t count, bool owned, struct o2_err *err)
 {
 	struct progress progress = { "creating", 0, count };
-	struct o2_kube_write *writes = o2_xcalloc(count + 1, sizeof(*writes));
-	size_t *open = o2_xcalloc(count + 1, sizeof(*open));
+	struct o2_kube_write *writes = o2_xcalloc(count, sizeof(*writes));
+	size_t *open = o2_xcalloc(count, sizeof(*open));
 	size_t open_count = count;
 	int code = 0;
 
@@ -122,7 +122,7 @@ int o2_record_create_many(struct o2_record *record, struct o2_record_object *obj
 int o2_record_create_helpers(struct o2_record *record, enum o2_side side,
 			     struct o2_record_object *objects, size_t count, struct o2_err *err)
 {
-	struct o2_record_object *marked = o2_xcalloc(count + 1, sizeof(*marked));
+	struct o2_record_object *marked = o2_xcalloc(count, sizeof(*marked));
 	int code = o2_record_check(record, O2_STATE_OPEN, err);
 
 	for (size_t i = 0; i < count; i++) {

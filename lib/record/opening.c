@@ -1,8 +1,6 @@
 /* The opening of B, kept in B: chunks of what is to be done after the decision. */
 #include "record/record_internal.h"
 
-#define CHUNKS_MAX 1000
-
 static char *chunk_name(const struct o2_record *record, int number)
 {
 	O2_AUTO(o2_freep) char *suffix = o2_xasprintf("open-%d", number);
@@ -86,7 +84,7 @@ struct o2_doc *o2_record_load_opening(struct o2_record *record, bool *out_droppe
 	int code = load_chunk(record, 0, items, err);
 
 	*out_dropped = code == 0;
-	for (int number = 1; number < CHUNKS_MAX && code == 1; number++)
+	for (int number = 1; code == 1; number++)
 		code = load_chunk(record, number, items, err);
 	return code < 0 ? NULL : O2_STEAL(items);
 }
@@ -96,7 +94,7 @@ int o2_record_drop_opening(struct o2_record *record, struct o2_err *err)
 	struct o2_kube *kube = record->kube[O2_TARGET];
 	const struct o2_kube_kind *kind = o2_record_kind(kube, "ConfigMap");
 
-	for (int number = 0; number < CHUNKS_MAX; number++) {
+	for (int number = 0;; number++) {
 		O2_AUTO(o2_freep) char *name = chunk_name(record, number);
 		O2_AUTO(o2_doc_freep)
 		struct o2_doc *map = o2_record_get(record, kube, kind,
@@ -112,5 +110,4 @@ int o2_record_drop_opening(struct o2_record *record, struct o2_err *err)
 					 name, err) < 0)
 			return err->code;
 	}
-	return 0;
 }

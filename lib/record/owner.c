@@ -36,8 +36,7 @@ static int create_watched(struct o2_record *record, enum o2_side side, const cha
 
 	if (o2_record_create_one(record, side, kind, body, out, err) < 0)
 		return err->code;
-	if (record->kube[O2_SOURCE] == NULL || record->head.state != O2_STATE_OPEN ||
-	    o2_record_check(record, O2_STATE_OPEN, err) == 0)
+	if (o2_record_check(record, O2_STATE_OPEN, err) == 0)
 		return 0;
 	if (out) {
 		o2_doc_free(*out);

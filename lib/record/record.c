@@ -26,8 +26,7 @@ static char *make_self(void)
 	char host[65] = "";
 	char nonce[O2_RECORD_ID_SIZE];
 
-	if (gethostname(host, sizeof(host) - 1) < 0)
-		host[0] = '\0';
+	(void)!gethostname(host, sizeof(host) - 1); /* one that is cut will do, and so will none */
 	make_id(nonce);
 	return o2_xasprintf("%s:%d:%s", host, (int)getpid(), nonce);
 }
@@ -96,8 +95,7 @@ void o2_record_set_patience(struct o2_record *record, int patience_ms)
 void o2_record_set_haste(struct o2_record *record, bool haste)
 {
 	record->haste = haste;
-	if (record->kube[O2_TARGET])
-		o2_kube_set_patience(record->kube[O2_TARGET], o2_record_patience_ms(record));
+	o2_kube_set_patience(record->kube[O2_TARGET], o2_record_patience_ms(record));
 }
 
 int o2_record_patience_ms(const struct o2_record *record)
@@ -226,9 +224,7 @@ int o2_record_renew(struct o2_record *record, const char *reason, struct o2_err 
 		replace_text(&head->reason, reason);
 	}
 	head->clean = false;
-	if (o2_record_clear_chunks(record, o2_record_home(record, O2_SOURCE), err) < 0 ||
-	    o2_record_write_set_store(record, err) < 0)
-		return o2_prefix(err, "cannot write the write set again");
+	o2_record_write_set_forget(record);
 	o2_record_make_stamp(stamp);
 	O2_AUTO(o2_doc_freep) struct o2_doc *map = o2_record_head_to_doc(record, O2_SOURCE, stamp);
 	if (o2_record_create_one(record, O2_SOURCE, "ConfigMap", map, &made, err) < 0)
@@ -236,15 +232,23 @@ int o2_record_renew(struct o2_record *record, const char *reason, struct o2_err 
 	bool is_ours = strcmp(o2_doc_str(made, "/data/stamp", ""), stamp) == 0;
 	replace_text(&record->resource_version, o2_doc_str(made, "/metadata/resourceVersion", ""));
 	o2_doc_free(made);
-	return is_ours ? 0
-		       : o2_fail(err, O2_ECONFLICT,
-				 "the record of transaction %s is there again; run it again",
-				 head->id);
+	if (!is_ours)
+		return o2_fail(err, O2_ECONFLICT,
+			       "the record of transaction %s is there again; run it again",
+			       head->id);
+	return o2_record_clear_chunks(record, o2_record_home(record, O2_SOURCE), err);
+}
+
+bool o2_record_is_renewed(const struct o2_record *record)
+{
+	return record->kube[O2_SOURCE] && record->head.write_set_chunks == 0;
 }
 
 int o2_record_set_phase(struct o2_record *record, const char *phase, struct o2_err *err)
 {
-	replace_text(&record->head.phase, phase);
+	/* Once it is cleared away, whoever comes next must not look for a write set. */
+	if (strcmp(record->head.phase, PHASE_CLEARING) != 0)
+		replace_text(&record->head.phase, phase);
 	return o2_record_swap(record, err);
 }
 
@@ -382,10 +386,7 @@ struct o2_record *o2_record_load(struct o2_kube *source, struct o2_kube *target,
 	O2_AUTO(o2_record_freep) struct o2_record *record = o2_record_new(source, target, "");
 	struct o2_record_head head = { 0 };
 
-	if (strlen(id) >= O2_RECORD_ID_SIZE) {
-		o2_fail(err, O2_EINVALID, "'%s' is not the id of a transaction", id);
-		return NULL;
-	}
+	assert(strlen(id) < O2_RECORD_ID_SIZE);
 	snprintf(record->head.id, sizeof(record->head.id), "%s", id);
 	struct o2_kube *kube = source ? source : target;
 	O2_AUTO(o2_freep) char *name = o2_record_name(record, source ? "source" : "target");

@@ -113,7 +113,7 @@ struct o2_kube *o2_record_kube(const struct o2_record *record, enum o2_side side
 O2_MUST_CHECK int o2_record_lock(struct o2_record *record, enum o2_side side, const char *ns,
 				 struct o2_err *err);
 
-/* Add an entry to the write set; only before o2_record_begin() or o2_record_renew(). Copies. */
+/* Add an entry to the write set; what is added after o2_record_begin() is known to this process only. Copies. */
 void o2_record_declare(struct o2_record *record, const struct o2_record_entry *entry);
 
 /*
@@ -327,10 +327,12 @@ O2_MUST_CHECK struct o2_record *o2_record_load(struct o2_kube *source, struct o2
 /* A of a record that was loaded without it, since R1 is lost. Borrowed. */
 void o2_record_set_source(struct o2_record *record, struct o2_kube *source);
 /*
- * R1 is lost, R2 is not: write the declared entries as the write set, then R1 as R2 has it, ABORTED where that is OPEN.
+ * R1 is lost, R2 is not: write R1 as R2 has it, ABORTED where that is OPEN, with no write set.
  * Errors  O2_ECONFLICT: there is an R1 meanwhile.
  */
 O2_MUST_CHECK int o2_record_renew(struct o2_record *record, const char *reason, struct o2_err *err);
+/* R1 was made again: what is held stands only on the objects. */
+bool o2_record_is_renewed(const struct o2_record *record);
 /* Is R2 as o2_record_mirror() left it last? Errors: O2_ECONFLICT, if it is not (B was restored from a backup); O2_ETRANSIENT. */
 O2_MUST_CHECK int o2_record_check_mirror(struct o2_record *record, struct o2_err *err);
 /* Become the holder: CAS epoch + 1 (U3). */

@@ -76,6 +76,8 @@ O2_MUST_CHECK int o2_record_wait_again(const struct o2_record *record, struct o2
 O2_MUST_CHECK struct o2_doc *o2_record_get(const struct o2_record *record, struct o2_kube *kube,
 					   const struct o2_kube_kind *kind, const char *ns,
 					   const char *name, struct o2_err *err);
+/* There is none: no chunk, and the digest of nothing. */
+void o2_record_write_set_forget(struct o2_record *record);
 /* Chunks of this transaction's write set in `ns` of A that no R1 speaks of. */
 O2_MUST_CHECK int o2_record_clear_chunks(struct o2_record *record, const char *ns,
 					 struct o2_err *err);

@@ -96,8 +96,8 @@ static void free_reads(struct o2_kube_read *reads, size_t count)
 static int remove_on(struct o2_record *record, enum o2_side side, struct o2_record_object *objects,
 		     size_t count, bool foreground, struct o2_err *err)
 {
-	bool *gone = o2_xcalloc(count ? count : 1, sizeof(*gone));
-	struct o2_kube_read *reads = o2_xcalloc(count ? count : 1, sizeof(*reads));
+	bool *gone = o2_xcalloc(count, sizeof(*gone));
+	struct o2_kube_read *reads = o2_xcalloc(count, sizeof(*reads));
 	int64_t timeout_ms = record->haste ? GONE_HASTE_MS : GONE_TIMEOUT_MS;
 	int64_t give_up = o2_clock_ms() + timeout_ms, pause = POLL_FIRST_MS;
 	struct o2_record_wait wait = { 0 };
@@ -154,8 +154,8 @@ int o2_record_remove_helpers(struct o2_record *record, enum o2_side side,
 int o2_record_dismiss_helpers(struct o2_record *record, enum o2_side side,
 			      struct o2_record_object *objects, size_t count, struct o2_err *err)
 {
-	bool *gone = o2_xcalloc(count + 1, sizeof(*gone));
-	struct o2_kube_read *reads = o2_xcalloc(count + 1, sizeof(*reads));
+	bool *gone = o2_xcalloc(count, sizeof(*gone));
+	struct o2_kube_read *reads = o2_xcalloc(count, sizeof(*reads));
 	struct o2_err lost = { 0 };
 	int code = 0;
 

@@ -148,9 +148,8 @@ static int drop_finalizer(struct o2_kube *kube, const struct o2_kube_kind *kind,
 	int code;
 
 	for (size_t i = o2_doc_count(finalizers); i-- > 0;) {
-		const char *text = o2_doc_text(o2_doc_item(finalizers, i));
-
-		if (text && strcmp(text, O2_RECORD_FINALIZER) == 0) {
+		if (strcmp(o2_doc_str(o2_doc_item(finalizers, i), "", ""), O2_RECORD_FINALIZER) ==
+		    0) {
 			o2_doc_remove_item(finalizers, i);
 			found = true;
 		}

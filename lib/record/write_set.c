@@ -8,7 +8,6 @@
 
 void o2_record_declare(struct o2_record *record, const struct o2_record_entry *entry)
 {
-	assert(record->resource_version[0] == '\0'); /* R1 is not written yet */
 	O2_GROW(record->entries, record->entry_count, record->entry_cap);
 	record->entries[record->entry_count++] = (struct o2_record_entry){
 		.step = o2_xstrdup(entry->step),
@@ -157,6 +156,16 @@ int o2_record_write_set_load(struct o2_record *record, struct o2_err *err)
 			       "the write set of transaction %s does not match its digest",
 			       record->head.id);
 	return code;
+}
+
+void o2_record_write_set_forget(struct o2_record *record)
+{
+	char digest[O2_SHA256_HEX_SIZE];
+
+	o2_sha256_final(o2_sha256_new(), digest);
+	free(record->head.write_set_digest);
+	record->head.write_set_digest = o2_xstrdup(digest);
+	record->head.write_set_chunks = 0;
 }
 
 int o2_record_write_set_drop(struct o2_record *record, struct o2_err *err)

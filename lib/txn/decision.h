@@ -24,7 +24,7 @@ enum o2_decision_action {
 };
 
 struct o2_decision {
-	int source, target; /* states; O2_DECISION_ANY matches all */
+	int source, target; /* states; a target of O2_DECISION_ANY matches all */
 	enum o2_decision_action action;
 	const char *words;
 };

@@ -51,7 +51,7 @@ static int see_frozen(struct o2_record *record, struct o2_err *err)
 			return o2_fail(err, O2_ECONFLICT,
 				       "%s %s/%s on A is no longer as the migration froze it: "
 				       "somebody uses it; delete by hand what is not needed",
-				       entry->kind, entry->ns ? entry->ns : "", entry->name);
+				       entry->kind, entry->ns, entry->name);
 	}
 	return 0;
 }
@@ -60,7 +60,7 @@ static int see_frozen(struct o2_record *record, struct o2_err *err)
 static int release_volumes(struct o2_record *record, struct o2_err *err)
 {
 	struct o2_record_object *objects =
-		o2_xcalloc(o2_record_entry_count(record) + 1, sizeof(*objects));
+		o2_xcalloc(o2_record_entry_count(record), sizeof(*objects));
 	size_t count = 0;
 	int code;
 
@@ -78,7 +78,7 @@ static int release_volumes(struct o2_record *record, struct o2_err *err)
 static int retire(struct o2_record *record, bool claims, struct o2_err *err)
 {
 	struct o2_record_object *objects =
-		o2_xcalloc(o2_record_entry_count(record) + 1, sizeof(*objects));
+		o2_xcalloc(o2_record_entry_count(record), sizeof(*objects));
 	size_t count = 0;
 	int code = 0;
 

@@ -11,7 +11,7 @@ struct gather {
 	struct o2_txn_list *list;
 	enum o2_side side;               /* which record is looked for */
 	char cluster[O2_SIDE_COUNT][65]; /* "": not given */
-	const struct o2_strs *asked;     /* NULL or empty: every namespace */
+	const struct o2_strs *asked;     /* NULL: every namespace */
 };
 
 static struct o2_txn_entry *find_entry(struct o2_txn_list *list, const char *id)
@@ -66,8 +66,7 @@ static bool is_asked(const struct gather *gather, const struct o2_record_head *h
 		    strcmp(clusters[side], gather->cluster[side]) != 0)
 			return false;
 	}
-	return !gather->asked || gather->asked->count == 0 ||
-	       meets(gather->asked, &head->source_namespaces) ||
+	return !gather->asked || meets(gather->asked, &head->source_namespaces) ||
 	       meets(gather->asked, &head->target_namespaces);
 }
 
@@ -84,6 +83,7 @@ static int gather_one(void *arg, enum o2_side side, const struct o2_record_head 
 	is_new = !entry;
 	if (is_new)
 		entry = add_entry(gather->list, head->id);
+	entry->is_unreadable |= head->state == O2_STATE_ABSENT;
 	if (side == O2_SOURCE)
 		entry->source_state = head->state;
 	else
@@ -146,7 +146,7 @@ static int look_through_target(struct gather *gather, struct o2_kube *target, st
 {
 	int code = look(gather, target, O2_TARGET, NULL, err);
 
-	if (code != -O2_EAUTH || !gather->asked || gather->asked->count == 0)
+	if (code != -O2_EAUTH || !gather->asked)
 		return code;
 	o2_log(O2_DEBUG, "%s", err->message);
 	o2_err_clear(err);

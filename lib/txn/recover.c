@@ -16,7 +16,8 @@
 /* A lock without any record: its transaction died before its first effect, or A lost its record before B had one. */
 struct strays {
 	struct o2_txn_list *list;
-	char cluster[65]; /* A's */
+	const struct o2_strs *asked; /* namespaces; NULL: all */
+	char cluster[65];            /* A's */
 };
 
 /* Where its R1 would be; NULL if that is none of A's business. */
@@ -24,7 +25,8 @@ static const char *home_of(const struct strays *strays, const struct o2_record_l
 {
 	if (lock->side == O2_SOURCE)
 		return lock->ns;
-	return lock->source_ns[0] && strcmp(lock->source_cluster, strays->cluster) == 0
+	return lock->source_ns[0] && strcmp(lock->source_cluster, strays->cluster) == 0 &&
+			       (!strays->asked || o2_strs_has(strays->asked, lock->source_ns))
 		       ? lock->source_ns
 		       : NULL;
 }
@@ -82,7 +84,7 @@ static int look_around(struct o2_kube *source, struct o2_kube *target,
 		       const struct o2_strs *namespaces, struct o2_txn_list *list,
 		       struct o2_err *err)
 {
-	struct strays strays = { .list = list };
+	struct strays strays = { .list = list, .asked = namespaces };
 
 	if (o2_txn_find(source, target, namespaces, list, err) < 0 ||
 	    (source && o2_record_find_marks(source, namespaces, see_mark, list, err) < 0) ||
@@ -146,9 +148,6 @@ static int load(struct recovery *recovery, struct o2_err *err)
 	const struct o2_strs *namespaces =
 		has_source ? &found->source_namespaces : &found->target_namespaces;
 
-	if (namespaces->count == 0)
-		return o2_fail(err, O2_ECORRUPT, "the record of transaction %s can't be read",
-			       found->id);
 	recovery->record = o2_record_load(has_source ? recovery->source : NULL, recovery->target,
 					  namespaces->items[0], found->id, err);
 	if (!recovery->record)
@@ -185,8 +184,7 @@ static int clear_stray(struct recovery *recovery, struct o2_err *err)
 			return err->code;
 	}
 	/* B's lock is made before R1 too, where its namespace exists. */
-	if ((recovery->target &&
-	     o2_record_find_locks(recovery->target, NULL, clear_lock, &target, err) < 0) ||
+	if (o2_record_find_locks(recovery->target, NULL, clear_lock, &target, err) < 0 ||
 	    o2_record_find_locks(recovery->source, &recovery->found->source_namespaces, clear_lock,
 				 &source, err) < 0)
 		return err->code;
@@ -229,11 +227,9 @@ static int refuse_backwards(struct recovery *recovery, struct o2_err *err)
 /* The takeover found that its former process, or somebody else, had decided since we looked: now only forward. */
 static int go_on_decided(struct recovery *recovery, struct o2_err *err)
 {
-	enum o2_txn_wish wish = recovery->wish->wish;
-
 	o2_log(O2_INFO, "transaction %s was decided meanwhile", recovery->found->id);
-	return wish == O2_TXN_ROLLBACK || wish == O2_TXN_CANCEL ? refuse_backwards(recovery, err)
-								: forward(recovery, err);
+	return recovery->wish->wish == O2_TXN_ROLLBACK ? refuse_backwards(recovery, err)
+						       : forward(recovery, err);
 }
 
 static bool is_decided(const struct o2_record *record)
@@ -333,6 +329,8 @@ static int run_again(struct recovery *recovery, struct o2_plan *plan,
 	};
 	int code = o2_record_take_over(record, err);
 
+	if (code == 0 && o2_record_head(record)->clean)
+		return conclude_closed_meanwhile(recovery);
 	if (code == 0 && is_decided(record))
 		return go_on_decided(recovery, err);
 	o2_log(O2_INFO, "the plan is still the same: it goes on");
@@ -349,12 +347,12 @@ static int run_again(struct recovery *recovery, struct o2_plan *plan,
 	o2_txn_take_ways_in(recovery->result, ways_in);
 	if (code == 0)
 		o2_txn_conclude(recovery->result, O2_TXN_DONE, record, "B has the application");
-	else if (o2_record_head(record)->state == O2_STATE_OPEN)
+	else if (is_decided(record))
+		tell_of_open_step(recovery);
+	else
 		o2_txn_conclude(recovery->result, O2_TXN_HALFWAY, record,
 				"it stopped again; run 'os2os resume %s' or 'os2os rollback %s'",
 				o2_record_id(record), o2_record_id(record));
-	else
-		tell_of_open_step(recovery);
 	recovery->result->report = o2_plan_report(plan);
 	return code;
 }
@@ -472,7 +470,8 @@ static int abort_now(struct recovery *recovery, const struct o2_decision *decisi
 	if (o2_record_take_over(record, err) < 0)
 		return err->code;
 	if (is_decided(record))
-		return go_on_decided(recovery, err);
+		return halt(recovery, o2_decision_of(O2_STATE_COMMITTED, O2_DECISION_UNREACHABLE),
+			    O2_TXN_HALFWAY, err);
 	if (o2_record_abort(record, decision->words, err) < 0 || o2_txn_thaw(record, err) < 0)
 		return err->code;
 	return halt(recovery, decision, O2_TXN_HALFWAY, err);
@@ -533,6 +532,7 @@ static int act(struct recovery *recovery, const struct o2_decision *decision, st
 		return halt(recovery, decision, O2_TXN_HALFWAY, err);
 	case O2_DECIDE_NOTHING:
 	case O2_DECIDE_COUNT:
+	default:
 		break;
 	}
 	o2_txn_conclude(recovery->result, O2_TXN_DONE, recovery->record,
@@ -565,18 +565,27 @@ static bool is_lost_in_source(const struct recovery *recovery, const struct o2_d
 		(decision->action == O2_DECIDE_NOTHING && recovery->found->has_leftovers));
 }
 
+/* What only waits, or clears what has no record, does without. */
+static bool needs_record(enum o2_decision_action action)
+{
+	return action != O2_DECIDE_CLEAR && action != O2_DECIDE_WAIT_FOR_A &&
+	       action != O2_DECIDE_WAIT_FOR_B;
+}
+
 static int carry_out(struct recovery *recovery, const struct o2_decision *decision,
 		     struct o2_err *err)
 {
 	const struct o2_txn_entry *found = recovery->found;
 	int code = 0;
 
-	if (decision->action != O2_DECIDE_CLEAR && decision->action != O2_DECIDE_WAIT_FOR_A)
+	if (needs_record(decision->action))
 		code = load(recovery, err);
 	if (code == 0 && is_lost_in_source(recovery, decision))
 		code = o2_txn_renew(recovery->record, recovery->source, err);
+	if (code == 0 && recovery->record && o2_record_is_renewed(recovery->record))
+		code = o2_txn_find_held(recovery->record, err);
 	if (code == 0)
-		code = found->has_leftovers && recovery->record && recovery->source
+		code = found->has_leftovers && recovery->source && recovery->target
 			       ? tidy(recovery, err)
 			       : act(recovery, decision, err);
 	if (code < 0 && !recovery->result->explanation)
@@ -593,6 +602,11 @@ static int decide(struct recovery *recovery, struct o2_err *err)
 		recovery->source ? (int)found->source_state : O2_DECISION_UNREACHABLE,
 		recovery->target ? (int)found->target_state : O2_DECISION_UNREACHABLE);
 
+	if (found->is_unreadable) {
+		o2_txn_conclude(recovery->result, O2_TXN_HALFWAY, NULL, "nothing was changed");
+		return o2_fail(err, O2_ECORRUPT,
+			       "a record of transaction %s can't be read: look at both", found->id);
+	}
 	if (recovery->wish->wish == O2_TXN_FINALIZE)
 		return finalize(recovery, err);
 	if (recovery->wish->wish == O2_TXN_RECOVER)

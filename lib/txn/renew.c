@@ -1,6 +1,6 @@
 /*
  * R1 again, when A lost it: an API server was restored from a backup of before the transaction, or somebody deleted the record. What is
- * needed to give A back stands on the held objects themselves (PROTOCOL.md U6), so a write set can be made of their marks.
+ * needed to give A back stands on the held objects themselves (PROTOCOL.md U6), so their marks are its write set.
  */
 #include "txn/txn_internal.h"
 
@@ -35,12 +35,15 @@ static int declare(void *arg, const struct o2_kube_kind *kind, struct o2_doc *he
 
 int o2_txn_renew(struct o2_record *record, struct o2_kube *source, struct o2_err *err)
 {
-	o2_log(O2_WARN,
-	       "A lost its record of transaction %s; it is made again from B's and from "
-	       "A's marks",
+	o2_log(O2_WARN, "A lost its record of transaction %s; it is made again from B's",
 	       o2_record_id(record));
 	o2_record_set_source(record, source);
-	if (o2_record_sweep_held(record, declare, record, err) < 0)
-		return o2_prefix(err, "cannot find what is held in A");
 	return o2_record_renew(record, "A lost its record", err);
+}
+
+int o2_txn_find_held(struct o2_record *record, struct o2_err *err)
+{
+	return o2_record_sweep_held(record, declare, record, err) < 0
+		       ? o2_prefix(err, "cannot find what is held in A")
+		       : 0;
 }

@@ -19,7 +19,7 @@ void o2_txn_take_ways_in(struct o2_txn_result *result, const struct o2_doc *ways
 {
 	size_t count = o2_doc_count(ways_in);
 
-	result->ways_in = o2_xcalloc(count + 1, sizeof(*result->ways_in));
+	result->ways_in = o2_xcalloc(count, sizeof(*result->ways_in));
 	result->way_in_count = count;
 	for (size_t i = 0; i < count; i++) {
 		const struct o2_doc *way = o2_doc_item(ways_in, i);
@@ -57,6 +57,7 @@ int o2_txn_exit_code(const struct o2_txn_result *result, int signal)
 	case O2_TXN_HALFWAY:
 	case O2_TXN_IN_DOUBT:
 	case O2_TXN_END_COUNT:
+	default:
 		break;
 	}
 	return 3;

@@ -77,11 +77,12 @@ O2_MUST_CHECK int o2_txn_recover(struct o2_kube *source, struct o2_kube *target,
 				 const struct o2_txn_recovery *recovery,
 				 struct o2_txn_result *result, struct o2_err *err);
 
-/* What is known of transactions in one or two clusters, newest first. */
+/* What is known of transactions in one or two clusters, newest first; namespaces: NULL, or some. */
 struct o2_txn_entry {
 	char id[O2_RECORD_ID_SIZE];
 	enum o2_record_state source_state, target_state; /* ABSENT where not found or not asked */
 	bool clean;
+	bool is_unreadable; /* one of its records is: nothing is known then */
 	bool has_leftovers; /* closed, but something of it arrived after its end (recovery only) */
 	bool retirable;     /* A still has the frozen application */
 	char *mode, *phase, *holder, *reason;

@@ -30,9 +30,11 @@ O2_MUST_CHECK int o2_txn_stop_target(struct o2_record *record, struct o2_err *er
 /* Only A is given back, since B does not answer; R1 is ABORTED, and not clean. */
 O2_MUST_CHECK int o2_txn_thaw(struct o2_record *record, struct o2_err *err);
 
-/* R1 is lost: make it and a write set again, from R2 (with which `record` was loaded) and from the marks on A. */
+/* R1 is lost: make it again from R2, with which `record` was loaded. */
 O2_MUST_CHECK int o2_txn_renew(struct o2_record *record, struct o2_kube *source,
 			       struct o2_err *err);
+/* Of a record that was made again: declare what it holds, by the marks on A. */
+O2_MUST_CHECK int o2_txn_find_held(struct o2_record *record, struct o2_err *err);
 /* The same without R1 and write set: B is cleaned of everything that carries the label. `record` was loaded from R2. */
 O2_MUST_CHECK int o2_txn_undo_by_label(struct o2_record *record, struct o2_txn_result *result,
 				       struct o2_err *err);

@@ -27,7 +27,7 @@ static int undo_step(struct o2_record *record, enum o2_step_id id, struct o2_err
 		o2_log_step(0, (int64_t)count, "undoing step '%s'", type->name);
 		code = type->undo(record, entries, count, err);
 	}
-	return code < 0 ? o2_prefix(err, "cannot undo step '%s'", type->name) : 0;
+	return code < 0 ? o2_prefix(err, "cannot undo step '%s'", type->name) : code;
 }
 
 /* What carries our label although no entry names it, or came late. */

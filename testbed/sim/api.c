@@ -191,10 +191,18 @@ bool sim_check_body(struct serving *serving, struct o2_doc *doc)
 
 /* --- create --- */
 
-/* Everybody may do everything. */
+static const char *denied; /* the one resource that nobody may touch; NULL: there is none */
+
+void sim_deny_reviews(const char *resource)
+{
+	denied = resource;
+}
+
 static void answer_review(struct serving *serving, struct o2_doc *review)
 {
-	o2_doc_put_bool(review, "/status/allowed", true);
+	const char *asked = o2_doc_str(review, "/spec/resourceAttributes/resource", "");
+
+	o2_doc_put_bool(review, "/status/allowed", !denied || strcmp(asked, denied) != 0);
 	sim_answer_object(serving->out, 201, review);
 }
 

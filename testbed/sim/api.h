@@ -30,6 +30,8 @@ struct sim_response {
 void sim_serve(struct sim_cluster *cluster, const struct sim_request *request,
 	       struct sim_response *out);
 void sim_response_release(struct sim_response *response);
+/* Access reviews say no to this resource from now on; NULL: everybody may do everything. What is asked for is carried out all the same. */
+void sim_deny_reviews(const char *resource);
 /* A Status as answer. */
 void sim_answer_refusal(struct sim_response *out, int status, const char *reason,
 			const char *message);

@@ -82,6 +82,19 @@ static struct {
 	bool is_pair;
 } now;
 
+#ifdef O2_COVERAGE
+void __gcov_dump(void);
+#endif
+
+/* A process of the battery ends. Of what it ran, ci/coverage wants to know. */
+static void leave(int code)
+{
+#ifdef O2_COVERAGE
+	__gcov_dump();
+#endif
+	_exit(code);
+}
+
 /* --- chance of the choosers --- */
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -247,12 +260,18 @@ static void plan_second(void)
 	now.rarity = rarities[draw(O2_COUNT(rarities))];
 }
 
+/* The process whose points are struck at: the migration, or what the operator runs after it. */
+static int explored_run(void)
+{
+	return now.shape->after ? 1 : 0;
+}
+
 /* Everything that fits, a child each; the parent passes by. */
 static enum sim_strike explore(int run, uint64_t number, const struct sim_point *point)
 {
 	if (now.is_child)
 		return now.is_pair && now.count < 2 ? swarm(run, number, point) : SIM_STRIKE_NONE;
-	if (run != 0)
+	if (run != explored_run())
 		return SIM_STRIKE_NONE;
 	now.points++;
 	for (int i = 0; i < SIM_STRIKE_COUNT; i++) {
@@ -286,7 +305,7 @@ static enum sim_strike count_only(int run, uint64_t number, const struct sim_poi
 {
 	(void)number;
 	(void)point;
-	now.points += run == 0;
+	now.points += run == explored_run();
 	return SIM_STRIKE_NONE;
 }
 
@@ -324,7 +343,7 @@ static void explore_shape(const struct sim_shape *shape, uint64_t rarity, uint64
 	if (now.is_child || battery.job == 0)
 		report_run();
 	if (now.is_child)
-		_exit(0);
+		leave(0);
 	if (battery.job == 0) {
 		snprintf(line, sizeof(line), "points %s %" PRIu64 "\n", shape->name, now.points);
 		send_line(line);
@@ -347,7 +366,7 @@ static void swarm_shape(const struct sim_shape *shape, uint64_t runs)
 		sim_fault_choose(swarm);
 		sim_drill_run();
 		report_run();
-		_exit(0);
+		leave(0);
 	}
 }
 
@@ -365,7 +384,7 @@ static uint64_t count_points(const struct sim_shape *shape)
 		prepare(shape);
 		sim_fault_choose(count_only);
 		sim_drill_run();
-		_exit(write(ends[1], &now.points, sizeof(points)) == sizeof(points) ? 0 : 3);
+		leave(write(ends[1], &now.points, sizeof(points)) == sizeof(points) ? 0 : 3);
 	}
 	close(ends[1]);
 	if (read(ends[0], &points, sizeof(points)) != sizeof(points))
@@ -421,7 +440,7 @@ static void work(void)
 		int status;
 		if (child == 0) {
 			work_on(&shapes[i], rarity, stride, swarms > 0 ? share + 1 : 0);
-			_exit(0);
+			leave(0);
 		}
 		if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0) {
 			fprintf(stderr, "battery: the run of '%s' died\n", shapes[i].name);
@@ -441,13 +460,16 @@ struct tally {
 static void cover(struct tally *tally, const char *spec)
 {
 	char key[40];
-	const char *point = strstr(spec, "/0.");
+	const char *point = strrchr(spec, '/');
 	size_t name = strcspn(spec, "/");
+	O2_AUTO(o2_freep) char *shape = o2_xstrndup(spec, name);
+	bool is_after = sim_shape(shape)->after != NULL;
 
-	if (!point || (battery.mode != EXHAUSTIVE && battery.mode != RUNS))
+	if (!strchr(point, '=') || point[1] != (is_after ? '1' : '0') ||
+	    (battery.mode != EXHAUSTIVE && battery.mode != RUNS))
 		return;
-	snprintf(key, sizeof(key), "%.*s/%.*s", (int)name, spec, (int)strcspn(point + 3, "="),
-		 point + 3);
+	snprintf(key, sizeof(key), "%.*s/%.*s", (int)name, spec, (int)strcspn(point + 1, "="),
+		 point + 1);
 	for (size_t i = tally->covered; i > 0; i--) {
 		if (strcmp(tally->struck[i - 1], key) == 0)
 			return;
@@ -520,7 +542,7 @@ static void start_workers(int pipe_out)
 		silence(1);
 		silence(2);
 		work();
-		_exit(0);
+		leave(0);
 	}
 	close(pipe_out);
 }

@@ -63,7 +63,7 @@ static void add(struct process *process, const char *word)
 	process->words[process->count++] = o2_xstrdup(word);
 }
 
-static struct process *start(const char *verb, bool watched)
+static struct process *new_process(const char *verb)
 {
 	struct process *process = &drill.processes[drill.count++];
 
@@ -76,6 +76,13 @@ static struct process *start(const char *verb, bool watched)
 	add(process, verb);
 	add(process, "--kubeconfig");
 	add(process, drill.kubeconfig);
+	return process;
+}
+
+static struct process *start(const char *verb, bool watched)
+{
+	struct process *process = new_process(verb);
+
 	add(process, "--from");
 	add(process, "a");
 	add(process, "--to");
@@ -99,6 +106,18 @@ void sim_drill_start_rival(const char *verb)
 {
 	if (drill.count < PROCESSES_MAX / 2)
 		start(verb, false);
+}
+
+/* What the operator of this shape runs next, by its words. */
+static struct process *start_after(const char *const *words)
+{
+	struct process *process = new_process(words[0]);
+
+	for (size_t i = 1; words[i]; i++)
+		add(process, words[i]);
+	process->task = sim_task_start(words[0], run_os2os, process);
+	sim_fault_watch(process->task, drill.runs++);
+	return process;
 }
 
 /* Does it still do something? */
@@ -144,6 +163,35 @@ static void recover(void)
 	sim_violation("I6: %d recoveries were not enough", RECOVERIES_MAX);
 }
 
+/* What of A was kept frozen is taken away, until it is gone or nothing is to be taken away. */
+static void finalize(void)
+{
+	for (int i = 0; i < RECOVERIES_MAX; i++) {
+		struct process *process = start_after(drill.shape->after);
+		if (sim_oracle_is_decided())
+			sim_oracle_expect_retired();
+		await(process);
+		if (process->exit_code == 0)
+			sim_oracle_see_retired();
+		if (is_settled(process))
+			return;
+		sim_pass_time((int64_t)(1 + sim_random(60)) * SIM_S);
+		sim_strike_mend();
+	}
+	sim_violation("I6: %d times was not enough to finalize", RECOVERIES_MAX);
+}
+
+/* Beside what the manual says after a failure, there is what this shape's operator does. */
+static void go_on(void)
+{
+	if (!drill.shape->after)
+		return;
+	if (strcmp(drill.shape->after[0], "finalize") == 0)
+		finalize();
+	else
+		await(start_after(drill.shape->after));
+}
+
 static void await_rivals(void)
 {
 	for (size_t i = 1; i < drill.count; i++) {
@@ -181,6 +229,7 @@ void sim_drill_run(void)
 	bool settled;
 
 	await(first);
+	go_on();
 	await_rivals();
 	settled = is_settled(first);
 	if (!settled || drill.count > 1) {
@@ -212,6 +261,7 @@ void sim_drill_prepare(const struct sim_shape *shape, uint64_t seed, const char 
 	drill.kubeconfig = kubeconfig;
 	sim_world_begin(seed);
 	sim_agent_begin();
+	sim_fault_kill_first(shape->killed_at);
 	sim_watchdog_begin();
 	struct sim_cluster *a = sim_cluster_new("A");
 	struct sim_cluster *b = sim_cluster_new("B");

@@ -23,6 +23,7 @@ static struct {
 	struct kept *kept;
 	size_t count, cap;
 	char target_ns[64];
+	bool may_be_retired, is_retired; /* what A kept frozen */
 } ends;
 
 const char *sim_target_ns(void)
@@ -169,6 +170,8 @@ void sim_ends_see_deleted(struct sim_object *object)
 	bool is_data = strcmp(object->kind->kind, "PersistentVolumeClaim") == 0 ||
 		       strcmp(object->kind->kind, "PersistentVolume") == 0;
 
+	if (kept && kept->side == 0 && ends.may_be_retired)
+		return;
 	if (kept && !kept->is_free && is_data)
 		sim_violation("I4: %s '%s' of %c was deleted", object->kind->kind, object->name,
 			      "AB"[kept->side]);
@@ -254,7 +257,7 @@ static bool is_record(const struct sim_object *object, bool after)
 
 	return strcmp(object->kind->kind, "ConfigMap") == 0 &&
 	       (strcmp(role, "source") == 0 || strcmp(role, "target") == 0 ||
-		(after && strcmp(role, "write-set") == 0));
+		(after && !ends.is_retired && strcmp(role, "write-set") == 0));
 }
 
 /* What every namespace gets by itself. */
@@ -376,9 +379,22 @@ static void judge_frozen(const struct kept *kept)
 {
 	const struct sim_object *now = sim_find(sim_side(0), kept->kind, kept->ns, kept->name);
 
-	if (!now && !kept->is_free)
+	if (now && ends.is_retired && is_moved(kept))
+		sim_violation("%s '%s' of A is still there after finalize", kept->kind->kind,
+			      kept->name);
+	if (!now && !kept->is_free && !ends.may_be_retired)
 		sim_violation("I4: %s '%s' of A is gone before finalize", kept->kind->kind,
 			      kept->name);
+}
+
+void sim_oracle_expect_retired(void)
+{
+	ends.may_be_retired = true;
+}
+
+void sim_oracle_see_retired(void)
+{
+	ends.is_retired = true;
 }
 
 void sim_ends_judge(bool after)

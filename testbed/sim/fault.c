@@ -7,6 +7,7 @@
 #include "task.h"
 
 static sim_chooser *chosen;
+static const char *last_edge; /* of the first process; NULL: it is spared */
 static bool delayed;
 
 bool sim_fault_delayed(void)
@@ -57,6 +58,19 @@ void sim_fault_choose(sim_chooser *chooser)
 	chosen = chooser;
 }
 
+void sim_fault_kill_first(const char *edge)
+{
+	last_edge = edge;
+}
+
+static enum sim_strike choose(const struct sim_machine *machine, uint64_t number,
+			      const struct sim_point *point)
+{
+	if (machine->run == 0 && last_edge && strcmp(point->what, last_edge) == 0)
+		return SIM_STRIKE_KILL;
+	return chosen(machine->run, number, point);
+}
+
 void sim_fault_watch(struct sim_task *task, int run)
 {
 	sim_machine_of(task)->run = run;
@@ -71,7 +85,7 @@ enum sim_strike sim_pass_for(struct sim_task *task, const struct sim_point *poin
 
 	if (!machine || !machine->is_watched || !chosen || sim_task_is_over(task))
 		return SIM_STRIKE_NONE;
-	strike = chosen(machine->run, machine->points++, point);
+	strike = choose(machine, machine->points++, point);
 	delayed |= strike == SIM_STRIKE_LATE || strike == SIM_STRIKE_RESTORED_A ||
 		   strike == SIM_STRIKE_RESTORED_B ||
 		   (strike >= SIM_STRIKE_CUT_A && strike <= SIM_STRIKE_CUT_B_ANSWERS);

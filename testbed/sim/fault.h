@@ -46,6 +46,8 @@ enum sim_strike sim_pass_for(struct sim_task *task, const struct sim_point *poin
 
 /* Count the points of this process, as its `run`: 0 the first that was started. */
 void sim_fault_watch(struct sim_task *task, int run);
+/* The first process dies at this step's edge, whoever decides what else strikes. NULL: it does not. */
+void sim_fault_kill_first(const char *edge);
 /* Who decides; asked at every counted point. NULL: nothing strikes. */
 typedef enum sim_strike sim_chooser(int run, uint64_t number, const struct sim_point *point);
 void sim_fault_choose(sim_chooser *chooser);

@@ -94,9 +94,11 @@ int o2_cancel_check(struct o2_err *err)
 
 int o2_fault_point(const char *name, struct o2_err *err)
 {
-	(void)err;
-	sim_pass(&(struct sim_point){ .place = SIM_AT_STEP, .side = -1, .what = name });
-	return 0;
+	struct sim_point point = { .place = SIM_AT_STEP, .side = -1, .what = name };
+
+	return sim_pass(&point) == SIM_STRIKE_FAIL
+		       ? o2_fail(err, O2_EINTERNAL, "fault point '%s' was armed to fail", name)
+		       : 0;
 }
 
 /* --- lib/volume/agent_image.c: movers of the world run a program of their own, so only the number of its parts matters --- */

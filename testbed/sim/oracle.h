@@ -32,6 +32,9 @@ void sim_oracle_end_restore(int side);
 bool sim_oracle_is_torn(void);
 /* Did the side ever get an old store? */
 bool sim_oracle_was_restored(int side);
+/* What of A was kept frozen may go from now on; or it has to be gone. */
+void sim_oracle_expect_retired(void);
+void sim_oracle_see_retired(void);
 /* A request of os2os is carried out: does it keep to U1? */
 void sim_oracle_see_request(int side, const struct sim_request *request);
 /* A process of os2os ended with this code and says so much about the world. */

@@ -15,21 +15,43 @@
 #define SETTLE_US (60 * SIM_S)
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+#define BOTH "--from", "a", "--to", "b"
 #define NONE ((const char *const[]){ NULL })
 
 static const struct sim_shape shapes[] = {
-	{ "web", "web", "move", NONE, NONE, NULL, NULL },
-	{ "database", "database", "move", NONE, NONE, "data-db-0", NULL },
-	{ "database-present", "database", "move", NONE, WORDS("shop/theirs"), "data-db-0", NULL },
-	{ "many", "many", "move", NONE, NONE, "files", NULL },
-	{ "neighbours", "neighbours", "move", WORDS("-l", "app=till"), NONE, "till", "till" },
-	{ "unwatched", "database", "move", WORDS("--no-watchdog"), NONE, "data-db-0", NULL },
-	{ "relayed", "database", "move", WORDS("--relay"), NONE, "data-db-0", NULL },
-	{ "watched-guard", "database", "move", WORDS("--guard", "watch"), NONE, "data-db-0", NULL },
-	{ "renamed", "web", "move", WORDS("--to-namespace", "till"), NONE, NULL, NULL },
-	{ "copy", "web", "copy", NONE, NONE, NULL, NULL },
-	{ "copy-data", "database", "copy", NONE, NONE, "data-db-0", NULL },
-	{ "copy-empty", "many", "copy", WORDS("--volumes", "empty"), NONE, NULL, NULL },
+	{ "web", "web", "move", NONE, NONE, NULL, NULL, NULL, NULL },
+	{ "database", "database", "move", NONE, NONE, "data-db-0", NULL, NULL, NULL },
+	{ "database-present", "database", "move", NONE, WORDS("shop/theirs"), "data-db-0", NULL,
+	  NULL, NULL },
+	{ "many", "many", "move", NONE, NONE, "files", NULL, NULL, NULL },
+	{ "neighbours", "neighbours", "move", WORDS("-l", "app=till"), NONE, "till", "till", NULL,
+	  NULL },
+	{ "unwatched", "database", "move", WORDS("--no-watchdog"), NONE, "data-db-0", NULL, NULL,
+	  NULL },
+	{ "relayed", "database", "move", WORDS("--relay"), NONE, "data-db-0", NULL, NULL, NULL },
+	{ "watched-guard", "database", "move", WORDS("--guard", "watch"), NONE, "data-db-0", NULL,
+	  NULL, NULL },
+	{ "renamed", "web", "move", WORDS("--to-namespace", "till"), NONE, NULL, NULL, NULL, NULL },
+	{ "copy", "web", "copy", NONE, NONE, NULL, NULL, NULL, NULL },
+	{ "copy-data", "database", "copy", NONE, NONE, "data-db-0", NULL, NULL, NULL },
+	{ "copy-empty", "many", "copy", WORDS("--volumes", "empty"), NONE, NULL, NULL, NULL, NULL },
+	{ "finalize", "many", "move", NONE, NONE, "files", NULL, NULL,
+	  WORDS("finalize", BOTH, "--yes") },
+	{ "resume", "database", "move", NONE, NONE, "data-db-0", NULL, "start.after",
+	  WORDS("resume", BOTH) },
+	{ "resume-decided", "web", "move", NONE, NONE, NULL, NULL, "open.before",
+	  WORDS("resume", BOTH) },
+	{ "rollback", "database", "move", NONE, NONE, "data-db-0", NULL, "final.before",
+	  WORDS("rollback", BOTH) },
+	{ "cancel", "web", "move", NONE, NONE, NULL, NULL, "start.before", WORDS("cancel", BOTH) },
+	{ "without-a", "web", "move", NONE, NONE, NULL, NULL, "open.after",
+	  WORDS("recover", "--to", "b") },
+	{ "without-a-open", "web", "move", NONE, NONE, NULL, NULL, "freeze.after",
+	  WORDS("recover", "--to", "b") },
+	{ "without-b", "web", "move", NONE, NONE, NULL, NULL, "start.after",
+	  WORDS("recover", "--from", "a") },
+	{ "without-b-decided", "web", "move", NONE, NONE, NULL, NULL, "open.before",
+	  WORDS("recover", "--from", "a") },
 };
 
 const struct sim_shape *sim_shapes(size_t *out_count)

@@ -15,6 +15,10 @@ struct sim_shape {
 		present; /* namespaces that B has already, NULL at the end; "ns/name": with a ConfigMap of that name */
 	const char *ledger;   /* the claim that clients write to; NULL: none */
 	const char *selector; /* app label of what moves; NULL: everything in the namespace */
+	const char *
+		killed_at; /* the migration dies at this step's edge, "start.after"; NULL: it does not */
+	const char *const *
+		after; /* what the operator runs next, where strikes are tried then; NULL: nothing */
 };
 
 #define SIM_SHAPE_NS "shop"

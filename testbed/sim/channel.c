@@ -42,7 +42,8 @@ struct o2_http_ws {
 	int uses;
 };
 
-static LIST_HEAD(, o2_http_ws) channels = LIST_HEAD_INITIALIZER(channels);
+LIST_HEAD(channels, o2_http_ws);
+static struct channels channels = LIST_HEAD_INITIALIZER(channels);
 
 /* A message on its way, in either direction. */
 struct passage {
@@ -95,10 +96,7 @@ static void lose(struct o2_http_ws *ws)
 
 void sim_channels_lose(int side)
 {
-	struct o2_http_ws *ws;
-
-	LIST_FOREACH(ws, &channels, link)
-	{
+	for (struct o2_http_ws *ws = LIST_FIRST(&channels); ws; ws = LIST_NEXT(ws, link)) {
 		if (ws->side == side && !ws->closed)
 			lose(ws);
 	}

@@ -365,12 +365,13 @@ static inline void silence(void)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	dup2(2, 3);
-	if (getenv("O2_VERBOSE"))
-		return;
-	stage.said = memfd_create("said", MFD_CLOEXEC);
-	dup2(null, 0);
-	dup2(stage.said, 1);
-	dup2(stage.said, 2);
+	if (!getenv("O2_VERBOSE")) {
+		stage.said = memfd_create("said", MFD_CLOEXEC);
+		dup2(null, 0);
+		dup2(stage.said, 1);
+		dup2(stage.said, 2);
+	}
+	close(null);
 }
 
 /* Did any process tell this? */

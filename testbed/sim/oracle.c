@@ -42,6 +42,7 @@ static struct {
 	bool is_torn;      /* a store went back behind the decision */
 	bool is_restoring; /* what happens now is nobody's doing */
 	int64_t restored_us[2];
+	int restores;
 } oracle;
 
 void sim_violation(const char *fmt, ...)
@@ -274,7 +275,9 @@ static void look(struct sim_object *object, enum sim_change change)
 		look_at_pods();
 	if (strcmp(kind, "Service") == 0 || strcmp(kind, "Ingress") == 0)
 		look_at_ways();
-	if (change == SIM_DELETED && !oracle.is_restoring)
+	/* Two old stores may agree that nothing was decided: then what B has is thrown away, and A has its data. */
+	bool is_copy = oracle.restores > 1 && sim_side_of(object->cluster) == 1;
+	if (change == SIM_DELETED && !oracle.is_restoring && !is_copy)
 		sim_ends_see_deleted(object);
 }
 
@@ -314,7 +317,9 @@ static void keep_data(void *arg)
 void sim_oracle_begin_restore(int side)
 {
 	oracle.is_restoring = true;
-	oracle.is_torn |= sim_oracle_is_decided() || (side == 0 && !is_move());
+	oracle.restores++;
+	oracle.is_torn |= sim_oracle_is_decided() || oracle.restores > 1 ||
+			  (side == 0 && (!is_move() || any_is("ABORTED")));
 }
 
 void sim_oracle_end_restore(int side)

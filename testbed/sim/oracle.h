@@ -25,7 +25,7 @@ void sim_oracle_expect_edited(struct sim_object *object);
 /*
  * A store becomes an old one: what happens meanwhile is nobody's doing, and records are read again afterwards. Behind the decision, or
  * behind the last look before it, nobody can promise a good end (the world is *torn*): then it counts only that commands end, and that no
- * data are deleted. So it is with a source that is copied, and comes back frozen.
+ * data are deleted. So it is with a source that comes back frozen after it was given back, and with a second store that goes back.
  */
 void sim_oracle_begin_restore(int side);
 void sim_oracle_end_restore(int side);

@@ -68,7 +68,7 @@ bool sim_pod_has_ended(const struct sim_object *pod)
 
 bool sim_pod_is_active(const struct sim_object *pod)
 {
-	return !sim_is_deleting(pod) && !sim_pod_has_ended(pod);
+	return !pod->gone && !sim_is_deleting(pod) && !sim_pod_has_ended(pod);
 }
 
 bool sim_pod_is_ready(const struct sim_object *pod)

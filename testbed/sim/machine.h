@@ -1,8 +1,8 @@
 /*
  * The machine that a process of the world runs on: its clock, its chance, its signals, its files and its local history.
  *
- * The program under test is linked with this in the place of lib/base/clock.c, lib/base/cancel.c, lib/base/fault.c, lib/crypto/random.c and
- * lib/store, and with direct.c in the place of what carries HTTP: it is the same program on another machine.
+ * The program under test is linked with this in the place of lib/base/clock.c, lib/base/cancel.c, lib/base/fault.c, lib/base/process.c,
+ * lib/crypto/random.c and lib/store, and with direct.c in the place of what carries HTTP: it is the same program on another machine.
  */
 #pragma once
 

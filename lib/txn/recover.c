@@ -16,6 +16,7 @@
 /* A lock without any record: its transaction died before its first effect, or A lost its record before B had one. */
 struct strays {
 	struct o2_txn_list *list;
+	enum o2_side side;           /* where is looked */
 	const struct o2_strs *asked; /* namespaces; NULL: all */
 	char cluster[65];            /* A's */
 };
@@ -23,6 +24,9 @@ struct strays {
 /* Where its R1 would be; NULL if that is none of A's business. */
 static const char *home_of(const struct strays *strays, const struct o2_record_lock *lock)
 {
+	/* The source's lock of a migration the other way round lies in B. */
+	if (lock->side != strays->side)
+		return NULL;
 	if (lock->side == O2_SOURCE)
 		return lock->ns;
 	return lock->source_ns[0] && strcmp(lock->source_cluster, strays->cluster) == 0 &&
@@ -71,6 +75,7 @@ static int see_mark(void *arg, const char *id)
 static int look_for_locks_of_target(struct strays *strays, struct o2_kube *target,
 				    struct o2_err *err)
 {
+	strays->side = O2_TARGET;
 	int code = o2_record_find_locks(target, NULL, see_lock, strays, err);
 
 	if (code != -O2_EAUTH)
@@ -84,7 +89,7 @@ static int look_around(struct o2_kube *source, struct o2_kube *target,
 		       const struct o2_strs *namespaces, struct o2_txn_list *list,
 		       struct o2_err *err)
 {
-	struct strays strays = { .list = list, .asked = namespaces };
+	struct strays strays = { .list = list, .side = O2_SOURCE, .asked = namespaces };
 
 	if (o2_txn_find(source, target, namespaces, list, err) < 0 ||
 	    (source && o2_record_find_marks(source, namespaces, see_mark, list, err) < 0) ||

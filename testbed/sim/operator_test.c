@@ -695,6 +695,24 @@ static void make_lock(int side, const char *name, const char *id)
 	make(side, lock);
 }
 
+/* A migration from B to A that is just beginning, or one from elsewhere to B. */
+static void a_lock_of_others_is_left_alone(void)
+{
+	raise_shape("web");
+	make(1, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+	make(1, "{apiVersion: v1, kind: ConfigMap, metadata: {name: os2os-lock, namespace: shop, "
+		"labels: {os2os.io/record: lock, os2os.io/txn: back}}, data: {transaction: back, "
+		"side: source, holder: x}}");
+	EXPECT_CODE(os2os("recover" BOTH), 4);
+	EXPECT_CODE(os2os("recover -n shop" BOTH), 4);
+	EXPECT(find_in(1, "", "ConfigMap", "os2os-lock") != NULL);
+	make(1, "{apiVersion: v1, kind: ConfigMap, metadata: {name: elsewhere, namespace: shop, "
+		"labels: {os2os.io/record: lock, os2os.io/txn: there}}, data: {transaction: there, "
+		"side: target, holder: x, sourceCluster: another, sourceNamespace: shop}}");
+	EXPECT_CODE(os2os("recover" BOTH), 4);
+	EXPECT(find_in(1, "", "ConfigMap", "elsewhere") != NULL);
+}
+
 static void a_lock_alone_is_taken_away(void)
 {
 	raise_shape("web");
@@ -1227,6 +1245,7 @@ int main(int argc, char **argv)
 		PLAY(what_comes_late_is_tidied_up),
 		PLAY(what_comes_late_to_the_finished_is_tidied_up),
 		PLAY(what_comes_late_to_a_waits_for_b),
+		PLAY(a_lock_of_others_is_left_alone),
 		PLAY(a_lock_alone_is_taken_away),
 		PLAY(a_write_set_alone_is_taken_away),
 		PLAY(an_undo_that_died_while_it_cleared_away),

@@ -4,11 +4,11 @@
 /* Whose lock it is: B's outlives A's record where A is restored from a backup, and A alone can tell that there is none. */
 static void put_home(const struct o2_record *record, struct o2_doc *map)
 {
-	char cluster[65];
+	char cluster[65] = "";
 
-	if (record->locks[O2_SOURCE].count == 0 ||
-	    o2_kube_cluster_id(record->kube[O2_SOURCE], cluster, NULL) < 0)
-		return;
+	/* The source's locks come first, and the plan has asked for the cluster's id. */
+	assert(record->locks[O2_SOURCE].count > 0);
+	(void)!o2_kube_cluster_id(record->kube[O2_SOURCE], cluster, NULL);
 	o2_doc_put_str(map, "/data/sourceCluster", cluster);
 	o2_doc_put_str(map, "/data/sourceNamespace", record->locks[O2_SOURCE].items[0]);
 }

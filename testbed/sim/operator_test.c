@@ -684,6 +684,64 @@ static void what_comes_late_to_a_waits_for_b(void)
 	expect_end("before");
 }
 
+/* A lost its record while its application, its volumes and what watches them were held: their marks say how they were. */
+static void what_is_held_is_found_without_record(void)
+{
+	killed_at("many", "freeze.after");
+	sim_remove(record_of(0));
+	strike(1, SIM_STRIKE_ERROR_403, "held", 0);
+	EXPECT(os2os("recover" BOTH) != 0);
+	EXPECT(strcmp(state_of(0), "ABORTED") == 0);
+	strike(2, SIM_STRIKE_ERROR_403, "PUT", 0);
+	EXPECT(os2os("recover" BOTH) != 0);
+	EXPECT_CODE(os2os("recover" BOTH), 0);
+	EXPECT(strcmp(state_of(0), "ABORTED") == 0);
+	EXPECT_CODE(os2os("recover" BOTH), 4);
+	expect_end("before");
+}
+
+/* B's lock tells where its record would be. */
+static void what_b_has_without_any_record_goes(void)
+{
+	killed_at("web", "owner.after");
+	sim_remove(record_of(0));
+	sim_remove(record_of(1));
+	sim_remove(find_in(0, "", "ConfigMap", "os2os-lock"));
+	EXPECT(find_in(1, "", "ConfigMap", "os2os-lock") != NULL);
+	strike(1, SIM_STRIKE_ERROR_403, "-ws-0", 0);
+	EXPECT(os2os("recover" BOTH) != 0);
+	strike(2, SIM_STRIKE_ERROR_403, "DELETE /api/v1/namespaces/shop", 0);
+	EXPECT(os2os("recover" BOTH) != 0);
+	EXPECT_CODE(os2os("recover" BOTH), 0);
+	EXPECT(find_in(1, "", "ConfigMap", "os2os-lock") == NULL);
+	EXPECT(sim_find(sim_side(1), sim_kind("", "Namespace"), NULL, "shop") == NULL);
+}
+
+static void late_at_b(void)
+{
+	O2_AUTO(o2_freep)
+	char *late = o2_xasprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: os2os-lock, "
+				  "namespace: shop, labels: {os2os.io/record: lock, os2os.io/txn: "
+				  "'%s'}}, data: {transaction: '%s', side: target, holder: x}}",
+				  the_id(), the_id());
+	make(1, late);
+}
+
+/* Undone, and what came late to B goes without A. */
+static void b_alone_that_is_undone(void)
+{
+	raise_shape("web");
+	make(1, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
+	strike(0, SIM_STRIKE_KILL, "vote.after", 0);
+	EXPECT_CODE(os2os(MIGRATE), KILLED);
+	EXPECT_CODE(os2os("recover" BOTH), 0);
+	late_at_b();
+	strike(2, SIM_STRIKE_ERROR_403, "DELETE", 0);
+	EXPECT(os2os("recover --to b") != 0);
+	EXPECT_CODE(os2os("recover --to b"), 0);
+	EXPECT(find_in(1, "", "ConfigMap", "os2os-lock") == NULL);
+}
+
 static void make_lock(int side, const char *name, const char *id)
 {
 	O2_AUTO(o2_freep)
@@ -1245,6 +1303,9 @@ int main(int argc, char **argv)
 		PLAY(what_comes_late_is_tidied_up),
 		PLAY(what_comes_late_to_the_finished_is_tidied_up),
 		PLAY(what_comes_late_to_a_waits_for_b),
+		PLAY(what_is_held_is_found_without_record),
+		PLAY(what_b_has_without_any_record_goes),
+		PLAY(b_alone_that_is_undone),
 		PLAY(a_lock_of_others_is_left_alone),
 		PLAY(a_lock_alone_is_taken_away),
 		PLAY(a_write_set_alone_is_taken_away),

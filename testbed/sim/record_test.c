@@ -353,6 +353,62 @@ static void a_record_that_is_gone_task(void)
 }
 STAGE(a_record_that_is_gone)
 
+/* As recovery has it that finds R2 only. */
+static struct o2_record *known_by_mirror(struct o2_record *record)
+{
+	struct o2_record *found =
+		o2_record_load(NULL, kubes[1], "shop", o2_record_id(record), &err);
+
+	EXPECT(found != NULL);
+	EXPECT(!o2_record_is_renewed(found));
+	o2_record_set_source(found, kubes[0]);
+	return found;
+}
+
+static void a_record_is_made_again_once_task(void)
+{
+	struct o2_record *record = begun(), *found = known_by_mirror(record);
+
+	EXPECT_CODE(o2_record_renew(found, "lost", &err), -O2_ECONFLICT);
+	EXPECT(strstr(err.message, "is there again") != NULL);
+	EXPECT(strcmp(state_of(0), "OPEN") == 0);
+	o2_err_clear(&err);
+	sim_remove(record_of(0));
+	strike(0, SIM_STRIKE_ERROR_403, "POST /api/v1/namespaces/shop/configmaps", 0);
+	found = known_by_mirror(record);
+	EXPECT_CODE(o2_record_renew(found, "lost", &err), -O2_EAUTH);
+	o2_err_clear(&err);
+	found = known_by_mirror(record);
+	EXPECT_CODE(o2_record_renew(found, "lost", &err), 0);
+	EXPECT(o2_record_is_renewed(found));
+	EXPECT(strcmp(state_of(0), "ABORTED") == 0);
+}
+STAGE(a_record_is_made_again_once)
+
+/* What B's record says must be what was written last. */
+static void the_mirror_is_a_fence_task(void)
+{
+	struct o2_record *record = begun();
+
+	EXPECT_CODE(o2_record_mirror(record, &err), 0);
+	EXPECT_CODE(o2_record_check_mirror(record, &err), 0);
+	strike(0, SIM_STRIKE_ERROR_403, "GET /api/v1/namespaces/shop/configmaps", 0);
+	EXPECT_CODE(o2_record_check_mirror(record, &err), -O2_EAUTH);
+	o2_err_clear(&err);
+	change(record_of(1), "/data/stamp", "older");
+	EXPECT_CODE(o2_record_check_mirror(record, &err), -O2_ECONFLICT);
+	o2_err_clear(&err);
+	EXPECT_CODE(o2_record_mirror(record, &err), -O2_ECONFLICT);
+	EXPECT(strstr(err.message, "restored from a backup") != NULL);
+	EXPECT(strcmp(o2_doc_str(record_of(1)->doc, "/data/stamp", ""), "older") == 0);
+	o2_err_clear(&err);
+	sim_remove(record_of(1));
+	EXPECT_CODE(o2_record_check_mirror(record, &err), -O2_ECONFLICT);
+	o2_err_clear(&err);
+	EXPECT_CODE(o2_record_mirror(record, &err), -O2_ECONFLICT);
+}
+STAGE(the_mirror_is_a_fence)
+
 static void a_record_that_is_damaged_task(void)
 {
 	struct o2_record *record = begun();
@@ -1168,6 +1224,8 @@ int main(int argc, char **argv)
 		PLAY(a_record_that_is_barred),
 		PLAY(a_record_without_an_answer),
 		PLAY(a_record_that_is_gone),
+		PLAY(a_record_is_made_again_once),
+		PLAY(the_mirror_is_a_fence),
 		PLAY(a_record_that_is_damaged),
 		PLAY(a_takeover_without_an_answer),
 		PLAY(a_search_may_be_ended),

@@ -95,9 +95,10 @@ static int look_around(struct o2_kube *source, struct o2_kube *target,
 	    (source && o2_record_find_marks(source, namespaces, see_mark, list, err) < 0) ||
 	    (target && o2_record_find_marks(target, NULL, see_mark, list, err) < 0))
 		return err->code;
-	if (source && (o2_kube_cluster_id(source, strays.cluster, err) < 0 ||
-		       o2_record_find_locks(source, namespaces, see_lock, &strays, err) < 0))
+	if (source && o2_record_find_locks(source, namespaces, see_lock, &strays, err) < 0)
 		return err->code;
+	if (source) /* o2_txn_find() has asked for it */
+		(void)!o2_kube_cluster_id(source, strays.cluster, NULL);
 	return source && target ? look_for_locks_of_target(&strays, target, err) : 0;
 }
 
@@ -567,7 +568,7 @@ static bool is_lost_in_source(const struct recovery *recovery, const struct o2_d
 	return recovery->record && recovery->source &&
 	       recovery->found->source_state == O2_STATE_ABSENT &&
 	       (decision->action == O2_DECIDE_UNDO_BY_LABEL ||
-		(decision->action == O2_DECIDE_NOTHING && recovery->found->has_leftovers));
+		decision->action == O2_DECIDE_NOTHING);
 }
 
 /* What only waits, or clears what has no record, does without. */

@@ -688,6 +688,15 @@ static void what_comes_late_to_a_waits_for_b(void)
 static void what_is_held_is_found_without_record(void)
 {
 	killed_at("many", "freeze.after");
+	O2_AUTO(o2_freep)
+	char *paused = o2_xasprintf(
+		"{apiVersion: v1, kind: ConfigMap, metadata: {name: paused, namespace: shop, "
+		"labels: "
+		"{os2os.io/held: '%s'}, annotations: {os2os.io/undo: "
+		"'{\"do\":{\"data\":{\"run\":\"no\"}},\"undo\":{\"data\":{\"run\":\"yes\"}},"
+		"\"ready\":0}'}}, data: {run: 'no'}}",
+		the_id());
+	make(0, paused);
 	sim_remove(record_of(0));
 	strike(1, SIM_STRIKE_ERROR_403, "held", 0);
 	EXPECT(os2os("recover" BOTH) != 0);
@@ -697,6 +706,10 @@ static void what_is_held_is_found_without_record(void)
 	EXPECT_CODE(os2os("recover" BOTH), 0);
 	EXPECT(strcmp(state_of(0), "ABORTED") == 0);
 	EXPECT_CODE(os2os("recover" BOTH), 4);
+	struct sim_object *given_back = find_in(0, "", "ConfigMap", "paused");
+	EXPECT(strcmp(o2_doc_str(given_back->doc, "/data/run", ""), "yes") == 0);
+	EXPECT(sim_label(given_back, "os2os.io/held")[0] == '\0');
+	sim_remove(given_back);
 	expect_end("before");
 }
 
@@ -734,9 +747,14 @@ static void b_alone_that_is_undone(void)
 	make(1, "{apiVersion: v1, kind: Namespace, metadata: {name: shop}}");
 	strike(0, SIM_STRIKE_KILL, "vote.after", 0);
 	EXPECT_CODE(os2os(MIGRATE), KILLED);
-	EXPECT_CODE(os2os("recover" BOTH), 0);
+	strike(1, SIM_STRIKE_ERROR_403, "DELETE /api/v1/namespaces/shop/configmaps/os2os-lock", 0);
+	EXPECT(os2os("recover" BOTH) != 0);
+	strike(2, SIM_STRIKE_ERROR_403, "PUT /api/v1/namespaces/shop/configmaps/os2os-txn", 1);
+	EXPECT_CODE(os2os("recover" BOTH), 0); /* that it is undoing could not be told */
 	late_at_b();
-	strike(2, SIM_STRIKE_ERROR_403, "DELETE", 0);
+	strike(3, SIM_STRIKE_ERROR_403, "DELETE", 0);
+	EXPECT(os2os("recover --to b") != 0);
+	strike(4, SIM_STRIKE_ERROR_401, "labelSelector=os2os.io%2Ftxn%3D", 0);
 	EXPECT(os2os("recover --to b") != 0);
 	EXPECT_CODE(os2os("recover --to b"), 0);
 	EXPECT(find_in(1, "", "ConfigMap", "os2os-lock") == NULL);

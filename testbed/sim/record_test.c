@@ -390,6 +390,8 @@ static void the_mirror_is_a_fence_task(void)
 {
 	struct o2_record *record = begun();
 
+	EXPECT_CODE(o2_record_check(record, O2_STATE_COMMITTED, &err), -O2_ECONFLICT);
+	o2_err_clear(&err);
 	EXPECT_CODE(o2_record_mirror(record, &err), 0);
 	EXPECT_CODE(o2_record_check_mirror(record, &err), 0);
 	strike(0, SIM_STRIKE_ERROR_403, "GET /api/v1/namespaces/shop/configmaps", 0);

@@ -129,9 +129,9 @@ static int newest_first(const void *a, const void *b)
 {
 	const struct o2_txn_entry *left = a, *right = b;
 
-	if (left->created != right->created)
-		return left->created < right->created ? 1 : -1;
-	return strcmp(left->id, right->id);
+	int by_time = (left->created < right->created) - (left->created > right->created);
+
+	return by_time != 0 ? by_time : strcmp(left->id, right->id);
 }
 
 static int look(struct gather *gather, struct o2_kube *kube, enum o2_side side,

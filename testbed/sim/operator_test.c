@@ -811,6 +811,15 @@ static void a_lock_alone_is_taken_away(void)
 	EXPECT(find_in(1, "", "ConfigMap", "os2os-lock") != NULL);
 }
 
+static void a_lock_beside_a_closed_record_is_taken_away(void)
+{
+	killed_at("web", "vote.after");
+	EXPECT_CODE(os2os("recover" BOTH), 0);
+	make_lock(0, "os2os-lock", "stray");
+	EXPECT_CODE(os2os("recover" BOTH), 0);
+	EXPECT(find_in(0, "", "ConfigMap", "os2os-lock") == NULL);
+}
+
 /* Died when its write set was there, and its record not. */
 static void a_write_set_alone_is_taken_away(void)
 {
@@ -1326,6 +1335,7 @@ int main(int argc, char **argv)
 		PLAY(b_alone_that_is_undone),
 		PLAY(a_lock_of_others_is_left_alone),
 		PLAY(a_lock_alone_is_taken_away),
+		PLAY(a_lock_beside_a_closed_record_is_taken_away),
 		PLAY(a_write_set_alone_is_taken_away),
 		PLAY(an_undo_that_died_while_it_cleared_away),
 		PLAY(a_cluster_that_is_not_known_again),

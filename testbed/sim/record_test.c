@@ -644,6 +644,19 @@ static void waiting_may_be_interrupted_task(void)
 }
 STAGE(waiting_may_be_interrupted)
 
+/* Whether the lock was made is not known then: it is looked for at the end. */
+static void locking_may_be_interrupted_task(void)
+{
+	struct o2_record *record = begun();
+
+	make(1, "{apiVersion: v1, kind: Namespace, metadata: {name: till}}");
+	EXPECT_CODE(o2_record_lock(record, O2_SOURCE, "shop", &err), 0);
+	act(0, interrupt, "POST /api/v1/namespaces/till/configmaps", 0);
+	EXPECT_CODE(o2_record_lock(record, O2_TARGET, "till", &err), -O2_ECANCELED);
+	EXPECT(o2_strs_has(&record->locks[O2_TARGET], "till"));
+}
+STAGE(locking_may_be_interrupted)
+
 /* Somebody else's finalizer keeps it: ours goes, and after a while we say so. */
 static void what_others_keep_is_said_task(void)
 {
@@ -1214,6 +1227,7 @@ int main(int argc, char **argv)
 		PLAY(another_holder_is_named),
 		PLAY(a_takeover_that_is_too_late),
 		PLAY(waiting_may_be_interrupted),
+		PLAY(locking_may_be_interrupted),
 		PLAY(what_others_keep_is_said),
 		PLAY(failures_of_deletions),
 		PLAY(what_is_gone_needs_no_release),

@@ -816,6 +816,7 @@ static void a_lock_beside_a_closed_record_is_taken_away(void)
 	killed_at("web", "vote.after");
 	EXPECT_CODE(os2os("recover" BOTH), 0);
 	make_lock(0, "os2os-lock", "stray");
+	strike(2, SIM_STRIKE_ERROR_403, "record%3Dlock", 1); /* B's may not be looked for */
 	EXPECT_CODE(os2os("recover" BOTH), 0);
 	EXPECT(find_in(0, "", "ConfigMap", "os2os-lock") == NULL);
 }

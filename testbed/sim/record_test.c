@@ -657,6 +657,24 @@ static void locking_may_be_interrupted_task(void)
 }
 STAGE(locking_may_be_interrupted)
 
+static void cut_off_b(void)
+{
+	sim_cut(SIM_TO_B, true);
+}
+
+static void locking_may_stay_unanswered_task(void)
+{
+	struct o2_record *record = begun();
+
+	make(1, "{apiVersion: v1, kind: Namespace, metadata: {name: till}}");
+	EXPECT_CODE(o2_record_lock(record, O2_SOURCE, "shop", &err), 0);
+	o2_record_set_patience(record, 5000);
+	act(0, cut_off_b, "POST /api/v1/namespaces/till/configmaps", 0);
+	EXPECT_CODE(o2_record_lock(record, O2_TARGET, "till", &err), -O2_ETRANSIENT);
+	EXPECT(o2_strs_has(&record->locks[O2_TARGET], "till"));
+}
+STAGE(locking_may_stay_unanswered)
+
 /* Somebody else's finalizer keeps it: ours goes, and after a while we say so. */
 static void what_others_keep_is_said_task(void)
 {
@@ -1228,6 +1246,7 @@ int main(int argc, char **argv)
 		PLAY(a_takeover_that_is_too_late),
 		PLAY(waiting_may_be_interrupted),
 		PLAY(locking_may_be_interrupted),
+		PLAY(locking_may_stay_unanswered),
 		PLAY(what_others_keep_is_said),
 		PLAY(failures_of_deletions),
 		PLAY(what_is_gone_needs_no_release),
